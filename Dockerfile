@@ -1,0 +1,35 @@
+# Two stages: the first installs the locked wheel into /opt/venv, the second holds Python and that folder alone.
+#
+# Run it read-only and without privileges (deploy/ has the whole set-up):
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8000:8000 cds-service
+#
+# The base is pinned by tag: an image digest differs for each registry mirror. Before a release put the digest that your
+# registry reports behind the tag (python:3.11-slim-bookworm@sha256:...), in both stages.
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/venv
+COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY cds_service ./cds_service
+COPY rules ./rules
+RUN /opt/venv/bin/pip install --constraint requirements.lock .
+
+FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="cds-service" \
+      org.opencontainers.image.description="CDS Hooks service: clinical trial eligibility from a FHIR chart" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0"
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /tmp
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=4s --start-period=15s --retries=3 \
+    CMD ["python", "-c", "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8000, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+# A buffering proxy belongs in front: stalled clients hold gthread workers. The control socket and the workers' heartbeat
+# files would need a writable home folder; /dev/shm is writable in a read-only container too.
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "32", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--graceful-timeout", "10", "cds_service.wsgi:app"]

@@ -1,0 +1,84 @@
+# Needs Python 3.11 or later, make and git; the rest is installed into .venv and .venv-fhir.
+# Installing happens once and again when pyproject.toml or a lock changes: after that no target needs a network.
+
+PYTHON ?= python3
+SEKMET := sekmet-fhir==0.1.1
+BIN    := .venv/bin
+PIP    := -m pip --disable-pip-version-check --quiet
+
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve test check fuzz lint format lock clean .venv .venv-fhir
+
+help:  ## show this list
+	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
+		| awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+demo: .venv/.runtime .venv-fhir/.installed  ## a FHIR server with example patients, the service, and the first card (ONCE=1: print and stop)
+	$(BIN)/cds-service demo $(if $(filter 1 yes true,$(ONCE)),--once)
+
+serve: .venv/.runtime  ## the service alone, with your settings
+	$(BIN)/cds-service serve
+
+test: .venv/.dev .venv-fhir/.installed  ## every test
+	$(BIN)/python -m pytest
+
+check: lint  ## lint, types, layers, rule files and the fast tests: before each commit
+	$(BIN)/cds-service rules check
+	$(BIN)/cds-service rules test
+	$(BIN)/python -m pytest -q -m "not server and not docs and not slow"
+
+fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=20000)
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/property
+
+lint: .venv/.dev  ## style, types and import layers; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/.dev  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/bin/python  ## take the newest allowed versions of everything into the lock files
+	rm -rf .venv-lock
+	$(BIN)/python -m venv .venv-lock
+	.venv-lock/bin/python $(PIP) install '.[dev]'
+	{ echo '# Exact versions of everything cds-service and its tests use. Made by: make lock'; \
+		.venv-lock/bin/python -m pip freeze --exclude cds-service; } > requirements.lock
+	rm -rf .venv-lock
+	$(BIN)/python -m venv .venv-lock
+	.venv-lock/bin/python $(PIP) install '$(SEKMET)'
+	{ echo '# Exact versions of the demo FHIR server, in an environment of its own. Made by: make lock'; \
+		.venv-lock/bin/python -m pip freeze; } > requirements-demo.lock
+	rm -rf .venv-lock
+
+clean:  ## remove what was installed and built
+	rm -rf .venv .venv-fhir .venv-lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: .venv/.dev  ## install the service and what its tests need
+.venv-fhir: .venv-fhir/.installed  ## install the demo FHIR server
+
+.venv/bin/python .venv-fhir/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or later is needed; name it: make PYTHON=python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(@D:/bin=)
+
+.venv/.runtime: pyproject.toml requirements.lock | .venv/bin/python
+	@echo 'Installing cds-service into .venv (once; a minute or less) ...'
+	$(BIN)/python $(PIP) install -c requirements.lock -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml requirements.lock | .venv/bin/python
+	@echo 'Installing cds-service and its test tools into .venv (once; about a minute) ...'
+	$(BIN)/python $(PIP) install -c requirements.lock -e '.[dev]'
+	@touch $@ .venv/.runtime
+
+.venv-fhir/.installed: requirements-demo.lock | .venv-fhir/bin/python
+	@echo 'Installing the demo FHIR server into .venv-fhir (once; a minute or less) ...'
+	.venv-fhir/bin/python $(PIP) install -r requirements-demo.lock
+	@touch $@

@@ -1,0 +1,70 @@
+"""The composition root: the only place that builds rules, clients and the clock; the rest is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from cds_service.evaluation.judge import judge, needed_codes
+from cds_service.gather.client import FhirClient
+from cds_service.gather.deadline import Deadline
+from cds_service.gather.origin import Origin
+from cds_service.gather.plan import make_plan
+from cds_service.gather.transport import Transport, make_session
+from cds_service.rules_folder import rules_folder
+from cds_service.screening.patient import Rules
+from cds_service.settings import Settings
+from cds_service.trials.library import load_library
+
+Clock = Callable[[], date]
+Connect = Callable[[Origin, str | None], FhirClient]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the doors work with.
+
+    Args:
+        settings: the operator's choices.
+        rules: trials, reading plan and evaluation.
+        clock: today, in the hospital's time zone.
+        connect: opens a FHIR server, with a token or without; the deadline of the screening starts then.
+    """
+
+    settings: Settings
+    rules: Rules
+    clock: Clock
+    connect: Connect
+
+
+def load_rules() -> Rules:
+    """Load everything under the rules folder and plan the reading that it needs.
+
+    Raises:
+        RuleError: the rule files are wrong; every complaint at once.
+    """
+    library = load_library(rules_folder())
+    return Rules(library, make_plan(needed_codes(library)), judge)
+
+
+def build(settings: Settings, *, clock: Clock = date.today, rules: Rules | None = None) -> Services:
+    """Build the services.
+
+    Args:
+        settings: the operator's choices.
+        clock: today; the demo sets it to the day its stories were written for.
+        rules: already loaded ones; None to load them.
+
+    Raises:
+        RuleError: the rule files are wrong.
+    """
+    session = make_session()
+
+    def connect(origin: Origin, token: str | None) -> FhirClient:
+        deadline = Deadline.after(settings.gather_seconds)
+        return FhirClient(
+            origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages
+        )
+
+    return Services(settings, rules or load_rules(), clock, connect)

@@ -1,0 +1,52 @@
+"""The command line: each command parses, calls, prints; an error is one clear line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any, Final
+
+import click
+
+from cds_service import __version__
+from cds_service.errors import CdsServiceError, RequestError
+
+# Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
+_COMMANDS: Final = ("demo", "evaluate", "rules", "serve")
+
+
+class Commands(click.Group):
+    """Commands found by module name, and our errors told without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands that are installed."""
+        return [name for name in _COMMANDS if importlib.util.find_spec(f"{__name__}.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command: the object called like its module."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; turn an error into its line on stderr and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except CdsServiceError as error:
+            click.echo(_line(error), err=True)
+            ctx.exit(error.exit_code)
+
+
+def _line(error: CdsServiceError) -> str:
+    """Return the error for stderr; the field of a wrong input always shows."""
+    text = str(error)
+    if isinstance(error, RequestError) and error.field not in text:
+        text = f"{error.field}: {text}"
+    return f"cds-service: {text}"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cds-service")
+def main() -> None:
+    """Judge a patient's chart against clinical trial criteria, and say what is missing."""

@@ -1,0 +1,107 @@
+"""``cds-service demo``: a FHIR server with example patients, the service, and an EHR that opens charts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from cds_service.bootstrap import build
+from cds_service.cli.demo_ehr import DemoEhr, prefetch_of
+from cds_service.cli.demo_print import Printer
+from cds_service.cli.fhir_server import DemoFhirServer
+from cds_service.cli.listening import in_background, listening
+from cds_service.errors import ConfigError
+from cds_service.gather.json_text import read_json
+from cds_service.settings import load_settings
+from cds_service.web import create_app
+
+_EXAMPLES: Final = Path(__file__).resolve().parents[2] / "fhir_examples" / "patients"
+_AS_OF: Final = re.compile(r"^as_of:\s*(\d{4}-\d\d-\d\d)\s*$", re.MULTILINE)
+
+# Story, whether the EHR sends prefetch, and what it is to show.
+_SCENES: Final = (
+    ("candidate", True, "every computed criterion met; the EHR sends the data along (prefetch)"),
+    ("stale-bilirubin", False, "one result is too old; the service asks the FHIR server itself"),
+    ("keratinizing", False, "cannot enter: the service stays silent"),
+)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print the cards and stop.")
+def demo(once: bool) -> None:
+    """Start a FHIR server with example patients and the service, and open three charts as an EHR would."""
+    stories = _stories()
+    as_of = _as_of()
+    settings = load_settings(mode="open", host="127.0.0.1", port=0)
+    services = build(settings, clock=lambda: as_of)
+    with ExitStack() as stack:
+        fhir = stack.enter_context(DemoFhirServer())
+        for story in stories:
+            fhir.load(_bundle(story))
+        server = stack.enter_context(listening(create_app(services), settings.host, settings.port))
+        stack.enter_context(in_background(server))
+        base = f"http://127.0.0.1:{server.port}"
+        printer = Printer(Console(highlight=False))
+        printer.start(base, fhir.base_url, len(stories), as_of)
+        _play(DemoEhr(base, fhir.base_url), printer)
+        printer.next_steps(base, fhir.base_url)
+        if not once:
+            _wait(printer.waiting)
+
+
+def _play(ehr: DemoEhr, printer: Printer) -> None:
+    """Open the charts and print what comes back."""
+    service = ehr.discover()
+    printer.discovery(service)
+    for story, with_prefetch, why in _SCENES:
+        bundle = _bundle(_EXAMPLES / story / "bundle.json")
+        patient_id = next(
+            entry["resource"]["id"]
+            for entry in bundle["entry"]
+            if entry["resource"]["resourceType"] == "Patient"
+        )
+        prefetch = prefetch_of(bundle, service["prefetch"]) if with_prefetch else None
+        started = time.perf_counter()
+        cards = ehr.open_chart(service["id"], patient_id, prefetch)
+        printer.cards(story, why, cards, time.perf_counter() - started)
+
+
+def _stories() -> list[Path]:
+    stories = sorted(_EXAMPLES.glob("*/bundle.json"))
+    if not stories:
+        raise ConfigError("The demo needs fhir_examples/patients, which a checkout has: run it from there.")
+    return stories
+
+
+def _bundle(path: Path) -> dict[str, Any]:
+    body = read_json(path.read_bytes(), max_bytes=2**24, what="example")
+    if not isinstance(body, dict):
+        raise ConfigError("An example Bundle is not a JSON object.")
+    return body
+
+
+def _as_of() -> date:
+    """Return the day the example patients were written for: their results would be too old today."""
+    for story, *_ in _SCENES:
+        expected = _EXAMPLES / story / "expected.yaml"
+        found = _AS_OF.search(expected.read_text(encoding="utf-8")) if expected.is_file() else None
+        if found:
+            return date.fromisoformat(found[1])
+    raise ConfigError("No example says its as_of day.")
+
+
+def _wait(say: Callable[[], None]) -> None:
+    say()
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo("Stopped.")

@@ -1,0 +1,68 @@
+"""One criterion for one patient: its state on both horizons, its reasons, its leaning, its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cds_service.evaluation.explanation import explain
+from cds_service.evaluation.outcome import CriterionOutcome, Verdict
+from cds_service.facts.chart import Chart
+from cds_service.facts.fact import Evidence, Fact, Missing, Reason
+from cds_service.logic.completions import Decision, decide
+from cds_service.logic.truth import State
+from cds_service.logic.values import Value
+from cds_service.trials.model import Criterion, Kind
+
+
+def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
+    """Judge one criterion; an exclusion that is true is a fail."""
+    facts = {name: chart.fact(need) for name, need in criterion.needs.items()}
+    decision = decide(criterion.logic, {name: fact.value for name, fact in facts.items()})
+    state = _as_required(criterion, decision.state)
+    reasons = _reasons(criterion, facts, decision)
+    leaning = _leaning(criterion, facts) if state is State.UNKNOWN else None
+    return CriterionOutcome(
+        criterion=criterion,
+        state=state,
+        leaning=leaning,
+        reasons=reasons,
+        decisive=tuple(dict.fromkeys(missing.fact for missing in reasons)),
+        facts=facts,
+        evidence=_evidence(facts),
+        notes=tuple(dict.fromkeys(note for fact in facts.values() for note in fact.notes)),
+        message=explain(criterion, state, reasons, leaning, facts, chart),
+    )
+
+
+def _as_required(criterion: Criterion, state: State) -> State:
+    return state.negated if criterion.kind is Kind.EXCLUSION else state
+
+
+def _reasons(criterion: Criterion, facts: Mapping[str, Fact], decision: Decision) -> tuple[Missing, ...]:
+    """Return why the criterion is unknown: the missing pieces of the facts that decide, in the rule's order."""
+    if decision.state is not State.UNKNOWN:
+        return ()
+    disputed = criterion.logic.disagreements({name: fact.value for name, fact in facts.items()})
+    conflicts = [Missing(facts[name].name, Reason.CONFLICT) for name in disputed]
+    found = [missing for name, fact in facts.items() if name in decision.decisive for missing in fact.missing]
+    one_per_fact: dict[str, Missing] = {}
+    for missing in (*conflicts, *found):
+        one_per_fact.setdefault(missing.fact, missing)
+    return tuple(one_per_fact.values())
+
+
+def _leaning(criterion: Criterion, facts: Mapping[str, Fact]) -> Verdict | None:
+    """Return what the evidence at hand would give."""
+    state = _as_required(criterion, decide(criterion.logic, {n: Value.fixed(f.lean) for n, f in facts.items()}).state)
+    if state is State.UNKNOWN:
+        return None
+    return Verdict.PASS if state > State.UNKNOWN else Verdict.FAIL
+
+
+def _evidence(facts: Mapping[str, Fact]) -> tuple[Evidence, ...]:
+    """Return each record once, as the first fact that cites it has it."""
+    first: dict[tuple[str, str], Evidence] = {}
+    for fact in facts.values():
+        for evidence in fact.evidence:
+            first.setdefault((evidence.resource, str(evidence.value)), evidence)
+    return tuple(first.values())

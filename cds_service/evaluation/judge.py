@@ -1,0 +1,162 @@
+"""The judgement: a record and a library of rules in, the outcome of every trial out. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final
+
+from cds_service.errors import RequestError
+from cds_service.evaluation.criterion import judge_criterion
+from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, Status, TrialOutcome, Verdict
+from cds_service.facts.chart import Chart, read_entries
+from cds_service.facts.fact import Evidence, Missing, Moment, Reason
+from cds_service.facts.record import Record
+from cds_service.logic.truth import State
+from cds_service.logic.values import Choices
+from cds_service.trials.model import Ask, Library, Trial
+
+# What is cheap to settle comes first.
+_COST: Final = ("access", "lab", "measurement", "question", "pathology", "imaging")
+
+
+def judge(
+    record: Record, library: Library, *, as_of: date, anchor: date | None = None, trials: Sequence[str] | None = None
+) -> PatientOutcome:
+    """Judge one patient against trials.
+
+    Args:
+        record: everything read about the patient.
+        library: the rules.
+        as_of: the day; nothing dated later is used.
+        anchor: planned first dose, where lab windows of a gate that allows it end; None for ``as_of``.
+        trials: registry numbers; None for all.
+
+    Raises:
+        RequestError: the anchor is before ``as_of``, or a trial is not in the library (404).
+    """
+    if anchor is not None and anchor < as_of:
+        raise RequestError("anchor must not be before as_of", field="anchor")
+    wanted = list(library.trials) if trials is None else list(trials)
+    if any(name not in library.trials for name in wanted):
+        known = ", ".join(library.trials)
+        raise RequestError(f"no such trial; known trials: {known}", field="trial", status=404)
+    start = Moment(as_of, as_of, "")
+    chart = Chart(read_entries(record), library.facts, library.value_sets, start)
+    return PatientOutcome(
+        patient=record.patient.reference,
+        as_of=as_of,
+        trials=tuple(_judge_trial(library.trials[name], chart, library, anchor) for name in wanted),
+        set_aside=record.set_aside,
+        unread={kind: read.why for kind, read in chart.entries.reads.items() if not read.complete},
+    )
+
+
+def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, per resource type that is searched by code, the codes that the loaded facts can use.
+
+    Only Observations are narrowed: every other type is read whole, since absence matters there.
+    """
+    names = {
+        name
+        for definition in library.facts.values()
+        for options in (definition.options, definition.options.get("karnofsky", {}))
+        for key in ("value_set", "histology_observation_value_set", "m_type_value_set", "stage_type_value_sets")
+        if key in options and _is_observed(definition.kind)
+        for name in ([options[key]] if isinstance(options[key], str) else options[key])
+    }
+    codes = [
+        (concept.system, concept.code)
+        for name in sorted(names)
+        for concept in library.value_sets[name].concepts
+        if not concept.prefix
+    ]
+    return {"Observation": tuple(dict.fromkeys(codes))}
+
+
+def _is_observed(kind: str) -> bool:
+    return kind not in ("active_anticoagulant", "organ_metastasis")
+
+
+def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
+    gate = trial.gate(_choose_gate(trial, chart))
+    as_of = chart.moment.as_of
+    at = chart.at(Moment(as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id))
+    outcomes = tuple(judge_criterion(criterion, at) for criterion in trial.at(gate.id))
+    confirm = [one for one in outcomes if one.for_a_person and not one.criterion.trigger]
+    rest = [one for one in outcomes if one not in confirm]
+    blocked = ("deceased",) if at.person.deceased else ()
+    status = Status.EXCLUDED if blocked else _status(rest)
+    # Those leaning fail come first: they are what the card names.
+    confirm.sort(key=lambda one: one.leaning is not Verdict.FAIL)
+    return TrialOutcome(
+        trial=trial,
+        gate=gate.id,
+        status=status,
+        blocked=blocked,
+        to_confirm=tuple(one.criterion.id for one in confirm),
+        criteria=outcomes,
+        decisive=_decisive(rest, library) if status is Status.NEEDS_DATA else (),
+        until=min((one.until for one in outcomes if one.until and one.verdict is Verdict.PASS), default=None),
+        look_again=_look_again(rest) if status is Status.NOT_NOW else None,
+    )
+
+
+def _choose_gate(trial: Trial, chart: Chart) -> str:
+    values = {name: chart.fact(need).value for name, need in trial.gate_needs.items()}
+    chosen = trial.gate_choice.value(values).now
+    if not isinstance(chosen, Choices) or chosen.options is None or len(chosen.options) != 1:
+        # Rule check: the facts a gate is chosen by are sightings, which are never unknown.
+        raise TypeError(f"{trial.id}: the gate could not be told")
+    return str(next(iter(chosen.options)))
+
+
+def _status(outcomes: Iterable[CriterionOutcome]) -> Status:
+    state = State.all_of(one.state for one in outcomes)
+    if state is State.UNKNOWN:
+        return Status.NEEDS_DATA
+    if state > State.UNKNOWN:
+        return Status.CANDIDATE
+    return Status.EXCLUDED if state is State.FALSE_FOR_GOOD else Status.NOT_NOW
+
+
+def _look_again(outcomes: Iterable[CriterionOutcome]) -> date | None:
+    """Return the earliest day on which every failing criterion may have turned, if each names one."""
+    failing = [one for one in outcomes if one.verdict is Verdict.FAIL]
+    days = [max((f.look_again for f in one.facts.values() if f.look_again), default=None) for one in failing]
+    known = [day for day in days if day is not None]
+    return max(known) if known and len(known) == len(days) else None
+
+
+def _decisive(outcomes: Iterable[CriterionOutcome], library: Library) -> tuple[Decisive, ...]:
+    """Return the missing facts of every criterion that keeps the status open, the cheapest to settle first."""
+    found: dict[str, list[tuple[Missing, CriterionOutcome]]] = {}
+    for one in outcomes:
+        if one.state is State.UNKNOWN:
+            for missing in one.reasons:
+                found.setdefault(missing.fact, []).append((missing, one))
+    decisive = [_one_decisive(name, cases, library) for name, cases in found.items()]
+    return tuple(sorted(decisive, key=lambda one: _COST.index(one.ask.kind)))
+
+
+def _one_decisive(
+    name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], library: Library
+) -> Decisive:
+    definition = library.facts[name]
+    reason = cases[0][0].reason
+    leanings = {one.leaning for _, one in cases}
+    ask = Ask("access", definition.ask.system, definition.ask.code) if reason is Reason.NOT_FETCHED else definition.ask
+    return Decisive(
+        fact=name,
+        label=definition.label["en"],
+        reason=reason,
+        leaning=leanings.pop() if len(leanings) == 1 else None,
+        criteria=tuple(one.criterion.id for _, one in cases),
+        ask=ask,
+        evidence=_evidence_of(name, cases),
+    )
+
+
+def _evidence_of(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]]) -> tuple[Evidence, ...]:
+    facts = (fact for _, one in cases for fact in one.facts.values() if fact.name == name)
+    return tuple(dict.fromkeys(evidence for fact in facts for evidence in fact.evidence))

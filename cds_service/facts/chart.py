@@ -1,0 +1,169 @@
+"""A patient's chart: every entry read once, and each fact built on demand for a moment of the protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from cds_service.facts import (
+    anticoagulation,
+    diagnosis,
+    histology,
+    judgement,
+    labs,
+    lesion,
+    metastasis,
+    performance,
+    person,
+    primary,
+    renal,
+    response,
+    staging,
+    treatment,
+)
+from cds_service.facts.codes import ValueSets
+from cds_service.facts.conditions import ConditionEntry, read_condition
+from cds_service.facts.dates import When
+from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.fact import Fact, Moment
+from cds_service.facts.need import Need
+from cds_service.facts.observations import ObservationEntry, read_observation
+from cds_service.facts.reading import read_all
+from cds_service.facts.record import RESOURCE_TYPES, Read, Record
+from cds_service.facts.treatments import TreatmentEntry, medication_reader, read_procedure
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Everything a record says, read once for all trials and gates.
+
+    Args:
+        observations: results, components unfolded.
+        conditions: the problem list.
+        treatments: drugs and procedures.
+        reads: completeness per type; a type with a resource that could not be read is incomplete.
+        record: where it came from.
+    """
+
+    observations: tuple[ObservationEntry, ...]
+    conditions: tuple[ConditionEntry, ...]
+    treatments: tuple[TreatmentEntry, ...]
+    reads: Mapping[str, Read]
+    record: Record
+
+
+def read_entries(record: Record) -> Entries:
+    """Read every resource of a record; what cannot be read costs its own type its completeness, and no more."""
+    observations = read_all(record.resources.get("Observation", ()), read_observation)
+    conditions = read_all(record.resources.get("Condition", ()), read_condition)
+    drugs = {
+        kind: read_all(record.resources.get(kind, ()), medication_reader(kind, record.medications))
+        for kind in ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
+    }
+    procedures = read_all(record.resources.get("Procedure", ()), read_procedure)
+    unreadable = Counter(
+        {
+            "Observation": observations.unreadable,
+            "Condition": conditions.unreadable,
+            "Procedure": procedures.unreadable,
+            **{kind: found.unreadable for kind, found in drugs.items()},
+        }
+    )
+    reads = {}
+    for kind in RESOURCE_TYPES:
+        read = record.read(kind)
+        if read.complete and unreadable[kind]:
+            read = Read.incomplete(f"{unreadable[kind]} of its entries could not be read")
+        reads[kind] = read
+    treatments = tuple(entry for found in (*drugs.values(), procedures) for entry in found.entries)
+    return Entries(observations.entries, conditions.entries, treatments, reads, record)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A record seen at one moment; entries dated later are not in it.
+
+    Args:
+        entries: the whole record.
+        definitions: ``rules/facts.yaml``.
+        value_sets: ``rules/valuesets``.
+        moment: the day, the windows' end and the gate.
+    """
+
+    entries: Entries
+    definitions: Mapping[str, FactDefinition]
+    value_sets: ValueSets
+    moment: Moment
+
+    def at(self, moment: Moment) -> Chart:
+        """Return the same record at another moment."""
+        return replace(self, moment=moment)
+
+    def fact(self, need: Need) -> Fact:
+        """Build a fact, or return the one already built."""
+        if need not in self._built:
+            definition = self.definitions[need.fact]
+            self._built[need] = FACT_READERS[definition.kind](self, definition, need)
+        return self._built[need]
+
+    @cached_property
+    def _built(self) -> dict[Need, Fact]:
+        return {}
+
+    @cached_property
+    def observations(self) -> tuple[ObservationEntry, ...]:
+        """Results that are not certainly dated after the day."""
+        return tuple(entry for entry in self.entries.observations if self.happened(entry.when))
+
+    @cached_property
+    def conditions(self) -> tuple[ConditionEntry, ...]:
+        """Entries of the problem list that are not certainly dated after the day."""
+        return tuple(entry for entry in self.entries.conditions if self.happened(entry.when))
+
+    @cached_property
+    def treatments(self) -> tuple[TreatmentEntry, ...]:
+        """Drugs and procedures that did not certainly start after the day."""
+        return tuple(entry for entry in self.entries.treatments if self.happened(entry.start or entry.end))
+
+    @cached_property
+    def disease(self) -> diagnosis.Diagnosis:
+        """Onset, treatments and staging of the disease that the trial is about."""
+        return diagnosis.diagnose(self)
+
+    @cached_property
+    def person(self) -> person.Person:
+        """Birth date, sex and death."""
+        return person.read_person(self.entries.record.patient, self.moment.as_of)
+
+    def happened(self, when: When | None) -> bool:
+        """Say whether something is not certainly dated after the day."""
+        return when is None or when.first <= self.moment.as_of
+
+    def complete(self, types: Iterable[str]) -> bool:
+        """Say whether a missing record of these types means that there is none."""
+        return all(self.entries.reads[kind].complete for kind in types)
+
+
+FactReader = Callable[[Chart, FactDefinition, Need], Fact]
+FACT_READERS: Final[Mapping[str, FactReader]] = {
+    "age": person.age,
+    "sex": person.sex,
+    "primary_cancer": primary.primary_cancer,
+    "histology": histology.histology,
+    "de_novo_metastasis": metastasis.de_novo_metastasis,
+    "organ_metastasis": metastasis.organ_metastasis,
+    "metastatic_stage": staging.metastatic_stage,
+    "performance_status": performance.performance_status,
+    "treatment_seen": treatment.treatment_seen,
+    "prior_treatment": treatment.prior_treatment,
+    "response_after_cycles": response.response_after_cycles,
+    "judgement": judgement.judgement,
+    "measurable_lesion": lesion.measurable_lesion,
+    "lab": labs.lab,
+    "renal_filtration": renal.renal_filtration,
+    "active_anticoagulant": anticoagulation.active_anticoagulant,
+}
+FACT_KINDS: Final = frozenset(FACT_READERS)

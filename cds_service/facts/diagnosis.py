@@ -1,0 +1,127 @@
+"""When the disease began and what was done since: the frame in which every oncology fact is judged.
+
+Onset is the earliest of everything that dates the disease. *At diagnosis* means from 90 days before to 90 days
+after onset and on or before the day of the first treatment that counts. Source: the eligibility contract,
+section 6 (Onset, diagnosis, treatment, gate).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cds_service.facts.conditions import ConditionEntry
+from cds_service.facts.dates import When, earliest, shift
+from cds_service.facts.elements import Coded, same_reference
+from cds_service.facts.names import plain
+from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.staged import StageRecord, stage_records
+from cds_service.facts.treated import Treatments, classify_treatments
+from cds_service.logic.truth import Truth
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+DIAGNOSIS_DAYS: Final = 90
+# ICD-10 chapter II: C00-C97 are malignant neoplasms; C77-C80 are secondary or of unspecified site.
+_OTHER_CANCER_ICD: Final = re.compile(r"C(?:[0-6]\d|7[0-6]|8[1-9]|9[0-7])")
+# SNOMED CT gives no hierarchy by prefix: a malignant neoplasm is known by its display.
+_CANCER_WORDS: Final = re.compile(r"carcinoma|cancer|malignan|lymphoma|leuk(?:a)?emia|sarcoma|melanoma|myeloma|癌|恶性肿瘤|肉瘤|淋巴瘤|白血病")
+_NOT_A_PRIMARY: Final = re.compile(r"second|metasta|转移|继发|history|family|家族|病史|suspect|screen")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The disease's frame.
+
+    Args:
+        conditions: confirmed entries of the disease (all carcinomas of the site).
+        onset: range of days in which it began; None when nothing dates it.
+        treatments: what was given since, by class.
+        stages: staging records of the disease.
+        other_cancers: confirmed entries of another primary cancer.
+    """
+
+    conditions: tuple[ConditionEntry, ...]
+    onset: When | None
+    treatments: Treatments
+    stages: tuple[StageRecord, ...]
+    other_cancers: tuple[ConditionEntry, ...]
+
+    def at_diagnosis(self, when: When | None) -> Truth:
+        """Say whether something dated so was found at diagnosis; undated counts as at diagnosis."""
+        if when is None:
+            return Truth.TRUE
+        first = self.treatments.first
+        if first is not None and when.first > first.last:
+            return Truth.FALSE
+        if self.onset is None:
+            return Truth.UNKNOWN
+        low, high = shift(self.onset.first, -DIAGNOSIS_DAYS), shift(self.onset.last, DIAGNOSIS_DAYS)
+        if when.last < low or when.first > high:
+            return Truth.FALSE
+        surely = when.certainly_within(shift(self.onset.last, -DIAGNOSIS_DAYS), shift(self.onset.first, DIAGNOSIS_DAYS))
+        return Truth.TRUE if surely and (first is None or when.last <= first.first) else Truth.UNKNOWN
+
+    @property
+    def treated(self) -> bool:
+        """Whether a treatment that counts has begun."""
+        return self.treatments.first is not None
+
+    @property
+    def other_active_cancer(self) -> bool:
+        """Whether another primary cancer is active."""
+        return any(entry.active for entry in self.other_cancers)
+
+    def is_about(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
+        """Say whether a result is about this disease: its focus, when it names a Condition, decides."""
+        named = [c for c in conditions for f in entry.focus if same_reference(f, c.reference)]
+        ours = {c.reference for c in self.conditions}
+        return not named or any(c.reference in ours for c in named)
+
+
+def diagnose(chart: Chart) -> Diagnosis:
+    """Build the frame from the chart's entries."""
+    options = disease_options(chart)
+    conditions = tuple(
+        entry
+        for entry in chart.conditions
+        if entry.confirmed and any(entry.code.find(chart.value_sets[name]) for name in options["site_value_sets"])
+    )
+    others = tuple(entry for entry in chart.conditions if entry.confirmed and _is_other_cancer(chart, entry, options))
+    frame = Diagnosis(conditions, None, Treatments(), (), others)
+    about = [entry for entry in chart.observations if frame.is_about(entry, chart.conditions)]
+    stages = tuple(stage_records(chart, about, conditions, options))
+    times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
+    times += [one.when for one in stages if one.when is not None and one.usable]
+    histology = chart.value_sets[options["histology_observation_value_set"]]
+    times += [entry.when for entry in about if entry.when is not None and entry.usable and entry.code.find(histology)]
+    onset = earliest(times)
+    treatments = classify_treatments(chart, onset, conditions, bool(others), options)
+    return Diagnosis(conditions, onset, treatments, stages, others)
+
+
+def disease_options(chart: Chart) -> Mapping[str, Any]:
+    """Return the settings of the disease that the loaded trials are about: the one primary_cancer fact."""
+    return next(d.options for d in chart.definitions.values() if d.kind == "primary_cancer")
+
+
+def _is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
+    own = (*options["site_value_sets"], *options["related_value_sets"])
+    if any(entry.code.find(chart.value_sets[name]) for name in own):
+        return False
+    return names_cancer(entry.code)
+
+
+def names_cancer(code: Coded) -> bool:
+    """Say whether a code is a primary malignant neoplasm: by ICD-10 chapter, else by its display."""
+    icd = [c.code for c in code.codings if c.code and c.system and "icd-10" in c.system]
+    if icd:
+        return any(_OTHER_CANCER_ICD.match(c.upper()) for c in icd)
+    return any(_CANCER_WORDS.search(plain(n)) and not _NOT_A_PRIMARY.search(plain(n)) for n in _texts(code))
+
+
+def _texts(code: Coded) -> Iterator[str]:
+    return (name for name in code.names() if name)

@@ -1,0 +1,131 @@
+"""The tumour's histology: the latest final record wins, and an unspecific one never replaces a specific one.
+
+Most records stop at "squamous cell carcinoma" or a bare site code: that is unknown, never a guess. Behaviour /6
+is a metastasis and is ignored. Source: the eligibility contract, section 6; clinical notes, section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds_service.facts.codes import ICD_O_3
+from cds_service.facts.dates import ANY_TIME, When, latest
+from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.diagnosis import disease_options
+from cds_service.facts.elements import Coded
+from cds_service.facts.fact import Evidence, Fact, Reason, yes_or_no
+from cds_service.facts.names import histology_side
+from cds_service.facts.need import Need
+from cds_service.logic.values import EITHER
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+
+@dataclass(frozen=True)
+class _Report:
+    """One statement of the histology.
+
+    Args:
+        side: True for the type asked for, False for another; None when it does not tell.
+        known: whether the code is in a histology value set at all.
+        confirm: whether the code's meaning must be confirmed.
+        by_text: whether only text gives the side.
+        from_site: whether it is a problem-list entry's own code.
+    """
+
+    evidence: Evidence
+    when: When | None
+    final: bool
+    side: bool | None
+    known: bool
+    confirm: bool = False
+    by_text: bool = False
+    from_site: bool = False
+
+
+def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
+    """Return whether the histology is one of the types asked for."""
+    name = definition.name
+    reports = list(_reports(chart, definition))
+    final = [one for one in reports if one.final]
+    specific = [one for one in final if one.side is not None and not one.by_text]
+    if specific:
+        newest = [specific[at] for at in latest([one.when or ANY_TIME for one in specific])]
+        evidence = tuple(one.evidence for one in newest)
+        sides = {one.side for one in newest}
+        if len(sides) > 1:
+            return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence)
+        side = yes_or_no(sides.pop())
+        assert side is not None  # noqa: S101 - only decided sides are specific
+        if all(one.confirm for one in newest):
+            return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=side, evidence=evidence, says="an old code to confirm")
+        return Fact.for_good(name, side, evidence=evidence, says=str(newest[0].evidence.value))
+    pending = [one for one in reports if not one.final and one.side is not None]
+    if pending:
+        sides = {one.side for one in pending}
+        lean = yes_or_no(sides.pop()) if len(sides) == 1 else None
+        return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=lean, evidence=tuple(one.evidence for one in pending))
+    named = [one for one in final if one.by_text]
+    if named:
+        sides = {one.side for one in named}
+        lean = yes_or_no(sides.pop()) if len(sides) == 1 else None
+        evidence = tuple(one.evidence for one in named)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="as text only")
+    return _nothing_specific(chart, name, final)
+
+
+def _nothing_specific(chart: Chart, name: str, final: list[_Report]) -> Fact:
+    observed = [one for one in final if not one.from_site]
+    vague = [one for one in final if one.known]
+    evidence = tuple(one.evidence for one in final)
+    if not chart.complete(["Observation", "Condition"]) and not [one for one in vague if not one.from_site]:
+        return Fact.unknown(name, EITHER, Reason.NOT_FETCHED, evidence=evidence)
+    if vague:
+        return Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence)
+    return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if observed else Reason.NO_RECORD, evidence=evidence)
+
+
+def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
+    """Yield every statement: pathology Observations, and problem-list codes and their morphology extension."""
+    frame, options = chart.disease, disease_options(chart)
+    asked = chart.value_sets[options["histology_observation_value_set"]]
+    for entry in chart.observations:
+        if entry.code.find(asked) and entry.has_value and frame.is_about(entry, chart.conditions):
+            if not _is_metastasis(entry.answer):
+                evidence = Evidence(entry.reference, entry.answer.label or None, None, entry.when.text if entry.when else None)
+                yield _judge(chart, definition, entry.answer, evidence, entry.when, final=entry.usable)
+    sites = [*options["site_value_sets"], *options["not_carcinoma_value_sets"]]
+    for condition in chart.conditions:
+        if condition.refuted or not any(condition.code.find(chart.value_sets[name]) for name in sites):
+            continue
+        day = condition.when.text if condition.when else None
+        for code, own in ((condition.morphology, False), (condition.code, True)):
+            if code.readable and not _is_metastasis(code):
+                evidence = Evidence(condition.reference, code.label, None, day)
+                report = _judge(chart, definition, code, evidence, condition.when, final=condition.confirmed, from_site=own)
+                # A site code's words ("nasopharyngeal carcinoma") are not a histology report.
+                if not (own and report.by_text):
+                    yield report
+
+
+def _is_metastasis(code: Coded) -> bool:
+    return any(c.system == ICD_O_3 and (c.code or "").endswith("/6") for c in code.codings)
+
+
+def _judge(
+    chart: Chart, definition: FactDefinition, code: Coded, evidence: Evidence, when: When | None, *, final: bool,
+    from_site: bool = False,
+) -> _Report:
+    sets, options = chart.value_sets, definition.options
+    yes = [c for name in options["asked_value_sets"] if (c := code.find(sets[name]))]
+    no = any(code.find(sets[name]) for name in options["other_value_sets"])
+    vague = from_site or any(code.find(sets[name]) for name in options["unspecific_value_sets"])
+    if yes or no:
+        side = None if yes and no else bool(yes)
+        confirm = bool(yes) and all(c.attributes.get("confidence") == "confirm" for c in yes)
+        return _Report(evidence, when, final, side, True, confirm, from_site=from_site)
+    side = histology_side(code.label)
+    return _Report(evidence, when, final, side, vague, by_text=side is not None and not vague, from_site=from_site)

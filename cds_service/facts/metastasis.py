@@ -1,0 +1,171 @@
+"""Distant metastasis at diagnosis, and of one organ: absent only when stated, never when merely unlisted.
+
+Neck nodes (ICD-10 C77.0) are regional in nasopharyngeal carcinoma and no sign of spread. A metastasis first
+recorded after diagnosis is not de novo. Source: the eligibility contract, section 6; clinical notes, 3.4 and 3.9.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.diagnosis import disease_options
+from cds_service.facts.elements import Coded
+from cds_service.facts.fact import Fact, Reason
+from cds_service.facts.labs import cited
+from cds_service.facts.names import doubted, plain
+from cds_service.facts.need import Need
+from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.spread import Spread, annotations, at_diagnosis, cited_condition, spread
+from cds_service.facts.staging import (
+    Baseline,
+    Meaning,
+    baseline,
+    latest_groups,
+    meaning,
+    unread_or_absent,
+    without_metastasis,
+)
+from cds_service.logic.truth import Truth
+from cds_service.logic.values import EITHER, NO, YES
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+_NOT_DE_NOVO: Final = "first recorded after diagnosis: not de novo"
+
+
+def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
+    """Return whether the disease had spread to distant sites at diagnosis."""
+    name, base = definition.name, baseline(chart)
+    found = spread(chart, chart.value_sets[disease_options(chart)["distant_value_set"]])
+    then = at_diagnosis(chart, found.ours, Truth.TRUE)
+    later = at_diagnosis(chart, found.ours, Truth.FALSE)
+    staged = tuple(one.evidence for one in base.m)
+    evidence = staged + tuple(cited_condition(one) for one in (*then, *later))
+    if base.recurrent:
+        records = tuple(one.evidence for one in base.recurrent)
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=records, says="staged as recurrent")
+    if base.category == "conflict":
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=staged, says="M categories of the same time differ")
+    if base.category == "M1":
+        return Fact.for_good(name, YES, evidence=evidence, says=base.m[0].value)
+    if then and base.category == "M0":
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says="M0 beside a distant metastasis")
+    if then:
+        says = "; ".join(one.code.label for one in then)
+        return Fact.for_good(name, YES, evidence=evidence, notes=annotations(then), says=says)
+    late = tuple(one.evidence for one in base.later) + tuple(cited_condition(one) for one in later)
+    if base.category == "M0":
+        if late and not chart.disease.treated:
+            return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=staged + late, says=_NOT_DE_NOVO)
+        return without_metastasis(chart, name, staged, base.m[0].value)
+    return _without_category(chart, name, base, found, late)
+
+
+def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, late: tuple[object, ...]) -> Fact:
+    """Judge without an M category and without a metastasis at diagnosis."""
+    options = disease_options(chart)
+    groups = latest_groups(base)
+    if groups and {meaning(one, options["stage_meaning"]) for one in groups} == {Meaning.M1}:
+        evidence = tuple(one.evidence for one in groups)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=f"only stage {groups[0].value}")
+    if late:
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=late, says=_NOT_DE_NOVO)
+    unclear = at_diagnosis(chart, found.ours, Truth.UNKNOWN)
+    if unclear or any(one.metastatic for one in base.imprecise):
+        evidence = tuple(cited_condition(one) for one in unclear) + tuple(one.evidence for one in base.imprecise)
+        says = "it cannot be told whether this was at diagnosis"
+        return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=says)
+    if found.unlinked:
+        evidence = tuple(cited_condition(one) for one in found.unlinked)
+        says = "a metastasis beside another active cancer"
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=says)
+    if found.unsure:
+        evidence = tuple(cited_condition(one) for one in found.unsure)
+        return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
+    regional = chart.value_sets[options["regional_value_set"]]
+    vague = chart.value_sets[options["unspecific_metastasis_value_set"]]
+    unspecific = [c for c in chart.conditions if c.confirmed and c.code.find(vague) and not c.code.find(regional)]
+    fact = unread_or_absent(chart, name, base)
+    if unspecific and not base.pending and not base.named:
+        return Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=tuple(cited_condition(one) for one in unspecific))
+    named = [c for c in chart.conditions if _names_distant(c.code) and not c.refuted]
+    if named and fact.missing[0].reason in (Reason.NO_RECORD, Reason.UNMAPPED_CODE):
+        lean = None if all(doubted(c.code.label) for c in named) else YES
+        evidence = tuple(cited_condition(one) for one in named)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="named in text only")
+    return fact
+
+
+_DISTANT_WORDS: Final = re.compile(
+    r"(?:骨|肺|肝|脑|远处|多发|胸膜|肾上腺)\S{0,6}转移|转移性(?:骨|肺|肝|脑)"
+    r"|(?:bone|lung|liver|hepatic|brain|distant|osseous|pulmonary|adrenal) metasta"
+    r"|metasta\w* (?:to|in|of) (?:the )?(?:bone|lung|liver|brain|spine)"
+)
+_LIVER_WORDS: Final = re.compile(r"肝\S{0,6}转移|转移性肝|(?:liver|hepatic) metasta|metasta\w* (?:to|in|of) (?:the )?liver")
+
+
+def _by_text(code: Coded) -> bool:
+    """Say whether an entry has no code at all, so that its text is all there is."""
+    return not any(coding.code and coding.system for coding in code.codings)
+
+
+def _names_distant(code: Coded) -> bool:
+    return _by_text(code) and bool(_DISTANT_WORDS.search(plain(code.label)))
+
+
+def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
+    """Return whether one organ is metastatic: present when confirmed, absent only when stated."""
+    name = definition.name
+    value_set = chart.value_sets[definition.options["value_set"]]
+    found = spread(chart, value_set)
+    findings = [entry for entry in chart.observations if entry.usable and _about_organ(entry, definition, chart)]
+    present = [e for e in findings if _sides(e, definition, chart) is True]
+    absent = [e for e in findings if _sides(e, definition, chart) is False]
+    seen = tuple(cited_condition(one) for one in found.ours) + tuple(cited(one) for one in present)
+    denied = tuple(cited_condition(one) for one in found.refuted) + tuple(cited(one) for one in absent)
+    if found.contradicted or (present and absent and not _ordered(present, absent)):
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=seen + denied)
+    if found.ours or (present and not (absent and _ordered(present, absent))):
+        return Fact.known(name, YES, evidence=seen, notes=annotations(found.ours))
+    if found.unlinked:
+        evidence = tuple(cited_condition(one) for one in found.unlinked)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="beside another active cancer")
+    if found.refuted or absent:
+        return Fact.known(name, NO, evidence=denied)
+    if found.unsure:
+        evidence = tuple(cited_condition(one) for one in found.unsure)
+        return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
+    named = [c for c in chart.conditions if _by_text(c.code) and _LIVER_WORDS.search(plain(c.code.label)) and not c.refuted]
+    if named:
+        lean = None if all(doubted(c.code.label) for c in named) else YES
+        evidence = tuple(cited_condition(one) for one in named)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="named in text only")
+    base = baseline(chart)
+    distant = spread(chart, chart.value_sets[disease_options(chart)["distant_value_set"]])
+    if base.category == "M0" and not base.later and not distant.ours and not distant.unlinked:
+        return Fact.known(name, NO, evidence=tuple(one.evidence for one in base.m), says="M0")
+    complete = chart.complete(["Condition", "Observation"])
+    return Fact.unknown(name, EITHER, Reason.NO_RECORD if complete else Reason.NOT_FETCHED)
+
+
+def _about_organ(entry: ObservationEntry, definition: FactDefinition, chart: Chart) -> bool:
+    value_set = chart.value_sets[definition.options["value_set"]]
+    return bool(entry.code.find(value_set) or entry.answer.find(value_set))
+
+
+def _sides(entry: ObservationEntry, definition: FactDefinition, chart: Chart) -> bool | None:
+    """Return what a finding says: the organ coded as the answer is present; coded as the question, by the answer."""
+    if entry.answer.find(chart.value_sets[definition.options["value_set"]]):
+        return True
+    codes = {coding.code for coding in entry.answer.codings}
+    if codes & set(definition.options["absent_codes"]) or entry.answer.text == "false":
+        return False
+    return True if codes & set(definition.options["present_codes"]) or entry.answer.text == "true" else None
+
+
+def _ordered(earlier: list[ObservationEntry], later: list[ObservationEntry]) -> bool:
+    """Say whether every finding of the first list is certainly before one of the second."""
+    return all(any(a.when and b.when and a.when.before(b.when) for b in later) for a in earlier)

@@ -1,0 +1,274 @@
+"""Observation resources as entries: one code, one date, one value each; components and answers unfolded."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from cds_service.facts.dates import When
+from cds_service.facts.elements import (
+    NOTHING,
+    Coded,
+    coded,
+    list_of,
+    number,
+    object_of,
+    reference_of,
+    text_of,
+)
+from cds_service.facts.reading import UnreadableError, span_of, when_of
+from cds_service.facts.record import Source
+from cds_service.logic.values import Interval
+
+USABLE: Final = frozenset({"final", "amended", "corrected"})
+IGNORED: Final = frozenset({"entered-in-error", "cancelled", "registered"})
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A measured value: an interval, since a comparator or a range leaves more than one possibility.
+
+    Args:
+        interval: the possible numbers, in ``unit``.
+        unit: as recorded; the code when it is UCUM, else the text; None when there is none.
+        shown: as a person would write it: ``< 5``, ``10-12``, ``90``.
+        exact: whether it is one number.
+    """
+
+    interval: Interval
+    unit: str | None
+    shown: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one number."""
+        return self.interval.low is not None and self.interval.low == self.interval.high
+
+
+@dataclass(frozen=True)
+class ReferenceRange:
+    """One ``referenceRange`` entry.
+
+    Args:
+        high: upper limit, None when there is none.
+        unit: of the limit, as recorded.
+        kind: its type, NOTHING when untyped.
+        applies_to: the groups it is for.
+        age: bounds in years, None when not given; ``readable_age`` False when given in another unit.
+        from_text: whether the limit was read from ``text``.
+    """
+
+    high: Decimal | None
+    unit: str | None
+    kind: Coded
+    applies_to: tuple[Coded, ...]
+    age_low: Decimal | None = None
+    age_high: Decimal | None = None
+    from_text: bool = False
+
+
+@dataclass(frozen=True)
+class ObservationEntry:
+    """One result.
+
+    Args:
+        reference: of the resource.
+        status: as recorded, "" when missing.
+        code: what was observed.
+        when: its day (a period counts by its end); None when undated.
+        only_issued: whether the date is the report's, for want of the sample's.
+        amount: a number or range; None when the value is something else or absent.
+        answer: a coded or textual value; NOTHING when the value is something else or absent.
+        has_value: whether there is any value[x]; a dataAbsentReason or nothing at all is False.
+        method: how it was determined (the staging edition, say).
+        interpretation: coded interpretation of the value.
+        focus: references to what it is about.
+        ranges: its own reference ranges.
+    """
+
+    reference: str
+    status: str
+    code: Coded
+    when: When | None
+    only_issued: bool = False
+    amount: Amount | None = None
+    answer: Coded = NOTHING
+    has_value: bool = False
+    method: Coded = NOTHING
+    interpretation: Coded = NOTHING
+    focus: tuple[str, ...] = ()
+    ranges: tuple[ReferenceRange, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the status says that the result stands."""
+        return self.status in USABLE
+
+
+def read_observation(source: Source) -> Iterator[ObservationEntry]:
+    """Yield the result itself, and one entry for each component.
+
+    Raises:
+        UnreadableError: no code, or a date that is none.
+    """
+    body = source.body
+    status = text_of(body.get("status"))
+    if status in IGNORED:
+        return
+    code = coded(body.get("code"))
+    if not code.readable:
+        raise UnreadableError
+    span = span_of(body, "effective")
+    when = span.end or span.start
+    issued = when_of(body.get("issued")) if when is None else None
+    entry = ObservationEntry(
+        reference=source.reference,
+        status=status,
+        code=code,
+        when=when or issued,
+        only_issued=when is None and issued is not None,
+        method=coded(body.get("method")),
+        interpretation=_interpretation(body),
+        focus=tuple(reference_of(item) for item in list_of(body.get("focus"))),
+    )
+    components = [object_of(item) for item in list_of(body.get("component"))]
+    own = _with_value(entry, body)
+    # A panel's head has no value of its own: it is not a missing result.
+    if own.has_value or not components or "dataAbsentReason" in body:
+        yield own
+    for component in components:
+        part = coded(component.get("code"))
+        if part.readable:
+            yield _with_value(replace(entry, code=part, interpretation=_interpretation(component)), component)
+
+
+def _interpretation(element: Mapping[str, Any]) -> Coded:
+    found = [coded(item) for item in list_of(element.get("interpretation"))]
+    return Coded(tuple(c for one in found for c in one.codings), next((one.text for one in found if one.text), ""))
+
+
+def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> ObservationEntry:
+    """Add the value and the ranges of an Observation or of one of its components."""
+    names = [name for name in element if name.startswith("value") and len(name) > 5 and element[name] not in (None, "", {}, [])]
+    ranges = tuple(_range(object_of(item)) for item in list_of(element.get("referenceRange")))
+    if not names or (element.get("dataAbsentReason") and names == []):
+        return replace(entry, ranges=ranges)
+    name = names[0]
+    value = element[name]
+    amount: Amount | None = None
+    answer = NOTHING
+    if name == "valueQuantity":
+        amount = quantity(value)
+    elif name == "valueInteger":
+        plain = number(value)
+        amount = None if plain is None else Amount(Interval.point(plain), None, str(plain))
+    elif name == "valueRange":
+        amount = _amount_of_range(object_of(value))
+    elif name in ("valueCodeableConcept", "valueCoding"):
+        answer = coded(value)
+    elif name in ("valueString", "valueBoolean"):
+        answer = Coded(text=value.strip() if isinstance(value, str) else str(value).lower())
+        amount = amount_in_text(answer.text)
+    return replace(entry, amount=amount, answer=answer, has_value=True, ranges=ranges)
+
+
+_COMPARATORS: Final = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "≤": "<=", "≥": ">=", "＜": "<", "＞": ">"}
+
+
+def quantity(value: object) -> Amount | None:
+    """Read a Quantity; None when its number cannot be read or its comparator is unknown."""
+    element = object_of(value)
+    plain = number(element.get("value"))
+    comparator = text_of(element.get("comparator"))
+    if plain is None or (comparator and comparator not in _COMPARATORS):
+        return None
+    return _amount(plain, _COMPARATORS.get(comparator, ""), unit_of(element))
+
+
+def unit_of(element: Mapping[str, Any]) -> str | None:
+    """Return a Quantity's unit: the UCUM code, else the text, else whatever code there is."""
+    code, unit, system = (text_of(element.get(name)) for name in ("code", "unit", "system"))
+    ucum = code if not system or "unitsofmeasure" in system else ""
+    return ucum or unit or code or None
+
+
+def _amount(value: Decimal, comparator: str, unit: str | None) -> Amount:
+    interval = {
+        "": Interval.point(value),
+        "<": Interval(high=value, high_open=True),
+        "<=": Interval(high=value),
+        ">": Interval(low=value, low_open=True),
+        ">=": Interval(low=value),
+    }[comparator]
+    return Amount(interval, unit, f"{comparator} {value:f}".strip())
+
+
+def _amount_of_range(element: Mapping[str, Any]) -> Amount | None:
+    low, high = quantity(element.get("low")), quantity(element.get("high"))
+    ends = [end for end in (low, high) if end is not None]
+    if not ends or len({end.unit for end in ends}) > 1:
+        return None
+    interval = Interval(low.interval.low if low else None, high.interval.high if high else None)
+    shown = f"{low.shown if low else ''}-{high.shown if high else ''}"
+    return Amount(interval, ends[0].unit, shown)
+
+
+# A clean number, as laboratories print it: an optional comparator, an arrow or flag after it, perhaps a unit.
+_IN_TEXT: Final = re.compile(
+    r"(?P<comparator>[<>]=?|[≤≥])?\s*(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:[↑↓]+|[HL*])?\s*(?P<unit>[^\d\s↑↓<>].{0,20})?"
+)
+
+
+def amount_in_text(text: str) -> Amount | None:
+    """Read a number written as text; None for anything that is not clean.
+
+    >>> amount_in_text("<5.0").shown
+    '< 5.0'
+    >>> amount_in_text("1.2↑").interval.low
+    Decimal('1.2')
+    >>> amount_in_text("1,2") is None
+    True
+    """
+    match = _IN_TEXT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if match is None or (match["unit"] or "").startswith((",", "-", "~", "/", ".", ":", "to", "(")):
+        return None
+    return _amount(Decimal(match["number"]), _COMPARATORS.get(match["comparator"] or "", ""), (match["unit"] or "").strip() or None)
+
+
+_RANGE_TEXT: Final = re.compile(
+    r"(?:(?P<low>\d+(?:\.\d+)?)\s*(?:-|--|~|–|—|to|至)\s*(?P<high>\d+(?:\.\d+)?)|(?:<=?|≤)\s*(?P<only>\d+(?:\.\d+)?))\s*(?P<unit>[^\d\s].{0,20})?"
+)
+
+
+def _range(element: Mapping[str, Any]) -> ReferenceRange:
+    """Read one referenceRange; a limit that stands only in the text is read when the text is clean."""
+    high = object_of(element.get("high"))
+    limit = number(high.get("value"))
+    unit, from_text = unit_of(high), False
+    if limit is None and not high and not object_of(element.get("low")):
+        match = _RANGE_TEXT.fullmatch(unicodedata.normalize("NFKC", text_of(element.get("text"))).strip())
+        if match is not None:
+            limit, unit, from_text = Decimal(match["high"] or match["only"]), match["unit"], True
+    age = object_of(element.get("age"))
+    return ReferenceRange(
+        high=limit,
+        unit=unit,
+        kind=coded(element.get("type")),
+        applies_to=tuple(coded(item) for item in list_of(element.get("appliesTo"))),
+        age_low=_years(age.get("low")),
+        age_high=_years(age.get("high")),
+        from_text=from_text,
+    )
+
+
+def _years(value: object) -> Decimal | None:
+    """Return a bound on age in years; other units read as years of a fraction (months, days) are converted."""
+    found = quantity(value)
+    if found is None or found.interval.low is None:
+        return None
+    per_year = {"mo": Decimal(12), "d": Decimal("365.25"), "wk": Decimal("52.18")}.get(found.unit or "a", Decimal(1))
+    return found.interval.low / per_year

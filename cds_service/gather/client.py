@@ -1,0 +1,180 @@
+"""A FHIR server, read: searches with every page, and how complete the answer is. Failures are values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urljoin
+
+from cds_service.errors import RequestError
+from cds_service.facts.record import Read
+from cds_service.gather.assemble import Harvest
+from cds_service.gather.bundle import announced, bundle_entries, next_link
+from cds_service.gather.origin import Origin
+from cds_service.gather.plan import Search
+from cds_service.gather.transport import TIME_OUT, Transport
+
+T = TypeVar("T")
+
+MAX_PAGES: Final = 50
+MAX_WORKERS: Final = 8  # parallel calls to one server; more gains little and looks like an attack
+
+_ERROR: Final = "the server reported an error"
+_NOT_BUNDLE: Final = "the answer was not a search result"
+_FOREIGN: Final = "a link to the next page leads to another server"
+_LOOP: Final = "the links to the next page run in a circle"
+_CAP: Final = "not all pages were read"
+_FEWER: Final = "the server sent fewer records than it announced"
+
+
+@dataclass(frozen=True)
+class FhirClient:
+    """Reads of one FHIR server for one screening.
+
+    Args:
+        origin: the server's base; the token goes there and nowhere else.
+        transport: session, deadline and limits.
+        token: the bearer token of this screening, if any; it is kept no longer than this object.
+        max_pages: the most pages read of one search.
+    """
+
+    origin: Origin
+    transport: Transport
+    token: str | None = None
+    max_pages: int = MAX_PAGES
+
+    def __repr__(self) -> str:
+        """Name the server, never the token."""
+        return f"FhirClient({self.origin.base!r})"
+
+    def read(self, reference: str) -> tuple[dict[str, Any] | None, Read]:
+        """Read one resource.
+
+        Args:
+            reference: ``Type/id``, or an absolute URL below the base.
+
+        Returns:
+            The resource and a complete read; or None and why not.
+        """
+        kind = "/".join(reference.split("/_history/")[0].split("/")[-2:])
+        url = reference if "://" in reference else f"{self.origin.base}/{quote(reference, safe='/')}"
+        body, read = self._get(url)
+        if body is None:
+            return None, read
+        if f"{body.get('resourceType')}/{body.get('id')}" != kind:
+            return None, Read.failed("the server answered with another resource")
+        return body, read
+
+    def search(self, search: Search, patient_id: str) -> Harvest:
+        """Search one type by patient, every page of it.
+
+        Returns:
+            What was found. Incomplete when some pages or records are missing, failed when nothing was read.
+        """
+        parts = [
+            self.pages(self._url(search.type, query), search.type) for query in search.queries(patient_id)
+        ]
+        entries = tuple(entry for part in parts for entry in part.entries)
+        troubles = [part.read for part in parts if not part.read.complete]
+        if not troubles:
+            return Harvest(entries, Read(), search.type)
+        failed = all(part.read == Read.failed(part.read.why) for part in parts)
+        read = Read.failed(troubles[0].why) if failed else Read.incomplete(troubles[0].why)
+        return Harvest(entries, read, search.type)
+
+    def pages(self, url: str, asked: str) -> Harvest:
+        """Follow a search result from one page to the last.
+
+        Args:
+            url: of the first page to read.
+            asked: the resource type searched for.
+        """
+        entries: list[tuple[str, Any]] = []
+        seen: set[str] = set()
+        total = 0
+        matches: set[str] = set()
+        why = ""
+        while not why:
+            if url in seen:
+                why = _LOOP
+            elif len(seen) >= self.max_pages:
+                why = _CAP
+            else:
+                seen.add(url)
+                body, read = self._get(url)
+                why = read.why or _unfit(body)
+                if why or body is None:
+                    break
+                entries += bundle_entries(body)
+                matches |= _match_ids(body, asked)
+                total = max(total, announced(body))
+                link = next_link(body)
+                if link is None:
+                    why = _FEWER if total > len(matches) else ""
+                    break
+                url = urljoin(url, link)
+        if not why:
+            return Harvest(tuple(entries), Read(), asked)
+        first_failed = len(seen) == 1 and not entries and why not in (_LOOP, _CAP, _FEWER, _FOREIGN)
+        return Harvest(tuple(entries), Read.failed(why) if first_failed else Read.incomplete(why), asked)
+
+    def together(self, jobs: Mapping[str, Callable[[], T]], late: T) -> dict[str, T]:
+        """Run several reads at the same time and return at the deadline, whatever the server does.
+
+        Args:
+            jobs: by name.
+            late: the result of a job that did not end in time.
+
+        Returns:
+            A result for every name, in the order given.
+        """
+        if not jobs:
+            return {}
+        pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(jobs)), thread_name_prefix="fhir")
+        futures: dict[str, Future[T]] = {name: pool.submit(job) for name, job in jobs.items()}
+        # The transport gives up by itself, but a server that drips headers could hold it: no waiting then.
+        wait(futures.values(), timeout=self.transport.deadline.remaining + 0.05)
+        pool.shutdown(wait=False, cancel_futures=True)
+        return {name: future.result() if future.done() else late for name, future in futures.items()}
+
+    def _url(self, resource_type: str, query: Sequence[tuple[str, str]]) -> str:
+        # All is encoded: a proxy that tidies `//` turns `code=http://loinc.org|1` into an empty answer.
+        text = "&".join(f"{quote(name, safe='_')}={quote(value, safe='')}" for name, value in query)
+        return f"{self.origin.base}/{resource_type}?{text}"
+
+    def _get(self, url: str) -> tuple[dict[str, Any] | None, Read]:
+        if not self.origin.allows(url):
+            return None, Read.failed(_FOREIGN)
+        answer = self.transport.get(url, self.token)
+        if answer.body is None:
+            return None, Read.failed(answer.why or TIME_OUT)
+        if answer.body.get("resourceType") == "OperationOutcome":
+            return None, Read.failed(_ERROR)
+        return answer.body, Read()
+
+
+def _unfit(body: dict[str, Any] | None) -> str:
+    """Say why a body is no page of a search result; "" when it is one."""
+    if body is None or body.get("resourceType") != "Bundle":
+        return _NOT_BUNDLE
+    try:
+        bundle_entries(body)
+    except RequestError:
+        return _NOT_BUNDLE
+    return ""
+
+
+def _match_ids(body: dict[str, Any], asked: str) -> set[str]:
+    """Collect what this page counts towards ``total``: matches, not includes or outcomes."""
+    found = set()
+    for at, entry in enumerate(body.get("entry", [])):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict):
+            continue
+        search = entry.get("search")
+        mode = search.get("mode") if isinstance(search, dict) else None
+        if mode == "match" or (mode is None and resource.get("resourceType") == asked):
+            found.add(str(resource.get("id") or entry.get("fullUrl") or f"unnamed {at}"))
+    return found

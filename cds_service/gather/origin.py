@@ -1,0 +1,103 @@
+"""Where a token may go: one FHIR base, compared by scheme, host, port and whole path segments.
+
+``startswith`` is not enough: ``https://h/r4x`` and ``https://h/r4/../admin`` both start with ``https://h/r4``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_PORTS: Final = {"http": 80, "https": 443}
+_NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A FHIR base URL, taken apart.
+
+    Args:
+        scheme: "http" or "https".
+        host: lower case, without brackets.
+        port: always given.
+        path: the segments of the base path.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: tuple[str, ...]
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read a base URL.
+
+        Raises:
+            ValueError: not an absolute http(s) URL, or it has user information, a query, a fragment, a
+                backslash, control characters, or ``.`` and ``..`` segments.
+        """
+        parts = _split(url)
+        if parts.query or parts.fragment or "?" in url or "#" in url:
+            raise ValueError("a base URL has no query")
+        return cls(
+            parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], _segments(parts.path)
+        )
+
+    @property
+    def base(self) -> str:
+        """The base URL, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return "/".join([f"{self.scheme}://{host}{port}", *self.path])
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is this machine, by a name or address that cannot mean another one."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def allows(self, url: str) -> bool:
+        """Say whether a URL is this base or lies below it.
+
+        >>> Origin.of("https://h/r4").allows("https://h:443/r4/Patient?_page=2")
+        True
+        >>> Origin.of("https://h/r4").allows("https://h/r4x/Patient")
+        False
+        """
+        try:
+            parts = _split(url)
+            port = parts.port or _PORTS[parts.scheme]
+            path = _segments(parts.path)
+        except ValueError:
+            return False
+        same = (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+        return same and path[: len(self.path)] == self.path
+
+
+def _split(url: str) -> SplitResult:
+    if _NEVER.search(url):
+        raise ValueError("a URL holds no blanks, backslashes or control characters")
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or parts.port == 0:
+        raise ValueError("an absolute http or https URL without user information is needed")
+    if not _HOST.fullmatch(parts.hostname):
+        raise ValueError("no host name")
+    return parts
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    segments = tuple(segment for segment in path.split("/") if segment)
+    for segment in segments:
+        # Also when encoded, once or more: some server behind a proxy would decode it.
+        bare = unquote(unquote(segment))
+        if bare in (".", "..") or "/" in bare or "\\" in bare:
+            raise ValueError("a path that points elsewhere")
+    return segments

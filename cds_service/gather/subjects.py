@@ -1,0 +1,62 @@
+"""Whose record is it: only this patient's are used, and a reference is never guessed to be one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+ANOTHER: Final = "another patient's"
+NOBODY: Final = "without a subject"
+
+_PATIENT: Final = re.compile(r"(?:^|(?P<base>.*)/)Patient/(?P<id>[A-Za-z0-9.\-]{1,64})$")
+
+
+@dataclass(frozen=True)
+class PatientNames:
+    """Everything this patient may be called by.
+
+    Args:
+        id: ``Patient.id``, "" when there is none.
+        full_url: the entry's ``fullUrl``, "" when there is none.
+    """
+
+    id: str
+    full_url: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What evidence and results call the patient: ``Patient/<id>``, else the ``fullUrl``."""
+        return f"Patient/{self.id}" if self.id else self.full_url
+
+    def match(self, reference: str) -> bool:
+        """Say whether a reference (relative, absolute, ``urn:uuid``, with a version or not) is this patient.
+
+        >>> PatientNames("p1", "https://a/fhir/Patient/p1").match("https://b/fhir/Patient/p1")
+        False
+        >>> PatientNames("p1").match("https://b/fhir/Patient/p1/_history/3")
+        True
+        """
+        bare = reference.split("/_history/")[0]
+        if self.full_url and bare.lower() == self.full_url.lower():
+            return True
+        found = _PATIENT.match(bare)
+        if found is None or not self.id or found["id"] != self.id:
+            return False
+        ours = _PATIENT.match(self.full_url)
+        # A full URL with a base says which server's p1 this is; p1 on another server is somebody else.
+        return found["base"] is None or ours is None or ours["base"] is None or ours["base"] == found["base"]
+
+
+def whose(resource: Mapping[str, Any], names: PatientNames) -> str:
+    """Return "" for this patient's resource, else the cause for which it is set aside."""
+    stated = [text for text in (_reference(resource.get(key)) for key in ("subject", "patient")) if text]
+    if not stated:
+        return NOBODY
+    return "" if all(names.match(text) for text in stated) else ANOTHER
+
+
+def _reference(value: object) -> str:
+    text = value.get("reference") if isinstance(value, Mapping) else None
+    return text.strip() if isinstance(text, str) else ""

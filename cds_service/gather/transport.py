@@ -1,0 +1,136 @@
+"""One GET, whatever the other side does: bounded in time and size, never redirected, never raising.
+
+``timeout=`` of requests is not a deadline: a server that drips bytes holds a call as long as it likes. The
+body is therefore read in single ``recv`` calls, and the clock and the size are looked at after each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+import urllib3
+
+from cds_service.errors import RequestError
+from cds_service.gather.deadline import Deadline
+from cds_service.gather.json_text import read_json
+
+TIME_OUT: Final = "time-out"
+NO_CONNECTION: Final = "no connection"
+
+_RETRY: Final = frozenset([429, 502, 503, 504])
+_PAUSE_SECONDS: Final = 0.1
+_CHUNK: Final = 65_536
+_TOO_LARGE: Final = "the answer was too large"
+_CUT: Final = "the answer broke off"
+_NOT_JSON: Final = "the answer was not FHIR JSON"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a GET.
+
+    Args:
+        body: the parsed JSON object; None when there is none.
+        why: for people, when there is none: "time-out", "HTTP 403", ... No patient data.
+        again: whether a second try makes sense.
+        wait: the pause in seconds that the server asked for.
+    """
+
+    body: dict[str, Any] | None
+    why: str = ""
+    again: bool = False
+    wait: float = 0.0
+
+
+def make_session() -> requests.Session:
+    """Return a session that takes nothing from the environment.
+
+    With ``trust_env`` a ``.netrc`` entry replaces the bearer token, and proxies come from variables that
+    nobody looked at. Cookies are refused: a screening is one patient's, and leaves nothing behind.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+@dataclass(frozen=True)
+class Transport:
+    """A session with its limits.
+
+    Args:
+        session: see :func:`make_session`.
+        deadline: of the whole screening.
+        max_bytes: the largest body that is read, after decompression.
+        sleep: waits for so many seconds.
+    """
+
+    session: requests.Session
+    deadline: Deadline
+    max_bytes: int
+    sleep: Callable[[float], None] = time.sleep
+
+    def get(self, url: str, token: str | None) -> Answer:
+        """Get a FHIR resource; a second try, at most one, only where it fits into the deadline.
+
+        Args:
+            url: absolute, encoded, already checked against the origin.
+            token: the bearer token, if any.
+        """
+        answer = self._once(url, token)
+        pause = max(_PAUSE_SECONDS, answer.wait)
+        if answer.again and pause < self.deadline.remaining / 2:
+            self.sleep(pause)
+            answer = self._once(url, token)
+        return answer
+
+    def _once(self, url: str, token: str | None) -> Answer:
+        remaining = self.deadline.remaining
+        if remaining <= 0:
+            return Answer(None, TIME_OUT)
+        headers = {"Accept": "application/fhir+json", "Cache-Control": "no-cache"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            with self.session.get(
+                url, headers=headers, stream=True, allow_redirects=False, timeout=(remaining, remaining)
+            ) as response:
+                if response.status_code != 200:
+                    return _refusal(response)
+                return self._body(response)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            return Answer(None, TIME_OUT)
+        except requests.exceptions.SSLError:
+            return Answer(None, "no trusted connection")
+        except requests.ConnectionError:
+            return Answer(None, NO_CONNECTION, again=True)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
+            return Answer(None, _CUT)
+
+    def _body(self, response: requests.Response) -> Answer:
+        data = bytearray()
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            data += chunk
+            if len(data) > self.max_bytes:
+                return Answer(None, _TOO_LARGE)
+            if self.deadline.passed:
+                return Answer(None, TIME_OUT)
+        try:
+            body = read_json(bytes(data), max_bytes=self.max_bytes)
+        except RequestError:
+            return Answer(None, _NOT_JSON)
+        return Answer(body) if isinstance(body, dict) else Answer(None, _NOT_JSON)
+
+
+def _refusal(response: requests.Response) -> Answer:
+    status = response.status_code
+    asked = response.headers.get("Retry-After", "")
+    # An HTTP date or nonsense is longer than any hook can wait for.
+    wait = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else (1e9 if asked else 0.0)
+    why = f"HTTP {status}, a redirect" if 300 <= status < 400 else f"HTTP {status}"
+    return Answer(None, why, again=status in _RETRY, wait=wait)

@@ -1,0 +1,99 @@
+"""What a rule says in every possible world, and which unknown facts decide it.
+
+Kleene's tables are exact when each leaf occurs once. For a rule that comes out unknown and reads at most
+:data:`MOST_UNKNOWN` unknown facts, every completion is tried: each unknown fact takes one value from each piece
+into which the rule's own limits cut its possible values. If all completions agree, that is the answer; a fact is
+decisive when, in some completion of the rest, changing it changes the answer. Source: the contract, section 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from cds_service.logic.expression import Expression
+from cds_service.logic.truth import State, Truth
+from cds_service.logic.values import Numbers, Scalar, Value, Values
+
+MOST_UNKNOWN: Final = 12
+# 2 to the 12th: what twelve unknown sentences need; facts cut into more pieces are tried only while they fit.
+MOST_WORLDS: Final = 4_096
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A rule's state and, while it is unknown, the facts that would change it."""
+
+    state: State
+    decisive: tuple[str, ...] = ()
+
+
+def decide(expression: Expression, values: Mapping[str, Value]) -> Decision:
+    """Evaluate a rule exactly.
+
+    Args:
+        expression: the compiled rule.
+        values: a value for each of its variables.
+
+    Returns:
+        The five-valued state; ``decisive`` is empty unless the state is unknown, and sorted by name.
+    """
+    state = expression.state(values)
+    if state is not State.UNKNOWN:
+        return Decision(state)
+    settled = expression.settled(values)
+    names = tuple(sorted(expression.variables - settled))
+    now = _worlds(expression, names, {n: v.now for n, v in values.items()})
+    if now is None:
+        return Decision(state, tuple(name for name in names if len(_cells(expression, name, values[name].now)) > 1))
+    if len(set(now.values())) == 1 and (answer := next(iter(now.values()))) is not Truth.UNKNOWN:
+        later = _worlds(expression, names, {n: v.later for n, v in values.items()})
+        lasts = later is not None and set(later.values()) == {answer}
+        return Decision(State.of(answer, answer if lasts else Truth.UNKNOWN))
+    return Decision(state, tuple(name for at, name in enumerate(names) if _flips(now, at)))
+
+
+def _worlds(
+    expression: Expression, names: tuple[str, ...], possible: Mapping[str, Values]
+) -> dict[tuple[Scalar, ...], Truth] | None:
+    """Return the answer in every world, or None when there are too many unknown facts or worlds.
+
+    Args:
+        expression: the rule.
+        names: the facts to complete; every other keeps its possible values.
+        possible: by fact.
+    """
+    cells = [_cells(expression, name, possible[name]) for name in names]
+    if sum(len(cell) > 1 for cell in cells) > MOST_UNKNOWN or math.prod(map(len, cells)) > MOST_WORLDS:
+        return None
+    rest = {name: Value.fixed(values) for name, values in possible.items()}
+    return {
+        world: expression.state({**rest, **{n: Value.scalar(v) for n, v in zip(names, world, strict=True)}}).now
+        for world in product(*cells)
+    }
+
+
+def _cells(expression: Expression, name: str, values: Values) -> list[Scalar]:
+    limits = expression.limits.get(name, ())
+    if isinstance(values, Numbers):
+        return list(values.cells([limit for limit in limits if not isinstance(limit, (bool, str))]))
+    if values.options is not None:
+        return sorted(values.options, key=str)
+    # Any code: each one the rule names, and one that it does not.
+    return [*[limit for limit in limits if isinstance(limit, str)], ""]
+
+
+def _flips(worlds: Mapping[tuple[Scalar, ...], Truth], at: int) -> bool:
+    """Say whether the fact at this position changes the answer in some completion of the rest."""
+    seen: dict[tuple[Scalar, ...], Truth] = {}
+    for world, answer in worlds.items():
+        rest = world[:at] + world[at + 1 :]
+        if seen.setdefault(rest, answer) is not answer:
+            return True
+    return False
+
+
+

@@ -1,0 +1,123 @@
+"""A card's detail in GitHub Flavored Markdown: what decides, what to confirm, every criterion's value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome, Verdict
+from cds_service.facts.fact import Evidence, Reason
+from cds_service.present import wording
+from cds_service.present.safe_text import markdown, markdown_of_rules
+from cds_service.present.speaking import SIGNED_OFF
+from cds_service.present.summary import computed, known, labs_until
+
+_EVIDENCE_SHOWN = 2
+
+
+def candidate_detail(best: TrialOutcome, others: Sequence[TrialOutcome], outcome: PatientOutcome) -> str:
+    """Write the detail of a candidate card.
+
+    Args:
+        best: the trial the card is about.
+        others: further trials that speak, a line each.
+        outcome: of the patient.
+    """
+    blocks = [
+        _title(best),
+        _counts(best),
+        _decisive(best, outcome),
+        _to_confirm(best),
+        _unread(outcome),
+        _table(best),
+        _others(others),
+        _foot(best, outcome),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _title(outcome: TrialOutcome) -> str:
+    trial = outcome.trial
+    phase = f" · phase {markdown_of_rules(trial.phase)}" if trial.phase else ""
+    label = markdown_of_rules(trial.gate(outcome.gate).label)
+    return f"**{markdown_of_rules(trial.title.get('en') or trial.id)}**{phase} · *{label}*"
+
+
+def _counts(outcome: TrialOutcome) -> str:
+    met, _total = computed(outcome)
+    parts = [f"{met} of {len(outcome.criteria)} criteria computed and met"]
+    if outcome.to_confirm:
+        parts.append(f"{len(outcome.to_confirm)} for you to confirm")
+    if outcome.trial.exclusions == "not-published":
+        parts.append(wording.NOT_ENCODED)
+    until = labs_until(outcome)
+    if until is not None:
+        parts.append(f"present results count until {wording.day(until)}")
+    return " · ".join(parts)
+
+
+def _decisive(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+    if not outcome.decisive:
+        return ""
+    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}" for one in outcome.decisive]
+    return f"**{wording.MISSING}**\n\n" + "\n".join(lines)
+
+
+def _missing(decisive: Decisive, patient: PatientOutcome) -> str:
+    if decisive.reason is Reason.NOT_FETCHED:
+        return "could not be read; the hospital may have it"
+    text = wording.REASON[decisive.reason]
+    about = known(decisive, patient.as_of)
+    return text if about == text else f"{text} ({markdown(about)})"
+
+
+def _to_confirm(outcome: TrialOutcome) -> str:
+    if not outcome.to_confirm:
+        return ""
+    lines = []
+    for one in map(outcome.of, outcome.to_confirm):
+        leans = " *(the record leans against it)*" if one.leaning is Verdict.FAIL else ""
+        lines.append(f"- {markdown_of_rules(one.criterion.short)}: {markdown(one.message)}{leans}")
+    return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
+
+
+def _unread(outcome: PatientOutcome) -> str:
+    parts = [f"{wording.TYPES.get(name, name)} ({markdown(why)})" for name, why in outcome.unread.items()]
+    return f"{wording.UNREAD}: {wording.listed(parts)}." if parts else ""
+
+
+def _table(outcome: TrialOutcome) -> str:
+    rows = [
+        f"| {wording.MARK[one.verdict]} | {markdown_of_rules(one.criterion.short)} | {_patient_cell(one)} |"
+        for one in outcome.criteria
+    ]
+    return "\n".join(["| | Criterion | This patient |", "|---|---|---|", *rows])
+
+
+def _patient_cell(outcome: CriterionOutcome) -> str:
+    """Show the deciding values; without any, and for what is unknown, the sentence says more."""
+    shown = [one for one in outcome.evidence if one.value is not None][:_EVIDENCE_SHOWN]
+    if not shown or outcome.verdict is Verdict.UNKNOWN:
+        return markdown(outcome.message)
+    return "; ".join(map(_evidence, shown))
+
+
+def _evidence(evidence: Evidence) -> str:
+    note = f" {markdown(evidence.note)}" if evidence.note else ""
+    when = f" · {markdown(wording.day(evidence.date))}" if evidence.date else ""
+    return f"{markdown(wording.amount(evidence))}{note}{when}"
+
+
+def _others(others: Sequence[TrialOutcome]) -> str:
+    return "\n".join(
+        f"- Also {markdown_of_rules(one.trial.id)}: {wording.STATUS[one.status]} "
+        f"({one.decided} of {len(one.criteria)} criteria decided)"
+        for one in others
+    )
+
+
+def _foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+    trial = outcome.trial
+    digest = trial.digest.rpartition(":")[2][:6]
+    pending = "" if trial.review == SIGNED_OFF else f" {wording.PENDING.capitalize()}."
+    version = f"Rules {markdown_of_rules(trial.id)} rev. {trial.revision} ({markdown_of_rules(digest)})"
+    return f"*For review. {version}, data as of {wording.day(patient.as_of)}.{pending}*"

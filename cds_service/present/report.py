@@ -1,0 +1,63 @@
+"""The text report of ``cds-service evaluate --format text``: the same facts as the JSON, for a terminal."""
+
+from __future__ import annotations
+
+from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, TrialOutcome, Verdict
+from cds_service.facts.fact import Reason
+from cds_service.present import wording
+from cds_service.present.safe_text import plain
+from cds_service.present.summary import known, labs_until
+
+_WORD = {Verdict.PASS: "pass   ", Verdict.FAIL: "FAIL   ", Verdict.UNKNOWN: "unknown"}
+
+
+def write_report(outcome: PatientOutcome) -> str:
+    """Write the report, one line per criterion; ends with a line break."""
+    lines = [f"{plain(outcome.patient)}, judged as of {wording.day(outcome.as_of)}"]
+    for one in outcome.trials:
+        lines += ["", *_trial(one, outcome)]
+    if outcome.unread:
+        unread = [f"{wording.TYPES.get(name, name)} ({plain(why)})" for name, why in outcome.unread.items()]
+        lines += ["", f"{wording.UNREAD}: {wording.listed(unread)}."]
+    if outcome.set_aside:
+        aside = [f"{number} {cause}" for cause, number in outcome.set_aside.items()]
+        lines += ["", f"Entries set aside: {', '.join(aside)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _trial(outcome: TrialOutcome, patient: PatientOutcome) -> list[str]:
+    trial = outcome.trial
+    lines = [
+        f"{trial.id}: {wording.STATUS[outcome.status]} ({outcome.status.value})",
+        f"  {plain(trial.title.get('en') or '', 400)}",
+        f"  {trial.gate(outcome.gate).label}; {outcome.decided} of {len(outcome.criteria)} criteria decided"
+        + (f"; {wording.NOT_ENCODED}" if trial.exclusions == "not-published" else ""),
+    ]
+    if outcome.blocked:
+        lines.append(f"  blocked: {', '.join(outcome.blocked)}")
+    lines += ["", *(_criterion(one) for one in outcome.criteria)]
+    if outcome.decisive:
+        lines += ["", f"  {wording.MISSING}:"]
+        for one in outcome.decisive:
+            about = wording.REASON[one.reason]
+            rest = (
+                "the hospital may have it" if one.reason is Reason.NOT_FETCHED else known(one, patient.as_of)
+            )
+            lines.append(f"    {plain(one.label)}: {about}" + (f" ({rest})" if rest != about else ""))
+    if outcome.to_confirm:
+        lines += ["", f"  {wording.CONFIRM}:"]
+        for criterion in map(outcome.of, outcome.to_confirm):
+            leans = " (the record leans against it)" if criterion.leaning is Verdict.FAIL else ""
+            lines.append(f"    {plain(criterion.criterion.short)}: {plain(criterion.message)}{leans}")
+    until = labs_until(outcome)
+    if until is not None:
+        lines += ["", f"  Present results count until {wording.day(until)}."]
+    if outcome.look_again is not None:
+        lines += ["", f"  Look again from {wording.day(outcome.look_again)}."]
+    return lines
+
+
+def _criterion(outcome: CriterionOutcome) -> str:
+    cited = [one.resource for one in outcome.evidence]
+    source = f"  [{plain(', '.join(cited), 160)}]" if cited else ""
+    return f"  {_WORD[outcome.verdict]}  {plain(outcome.criterion.short)}: {plain(outcome.message)}{source}"

@@ -1,0 +1,63 @@
+"""Text from a record made harmless: for one line of plain text, and for Markdown that becomes HTML.
+
+A name or a unit may hold anything. The public Sandbox renders raw HTML in ``detail``; bidi controls can turn
+a sentence round; a ``|`` breaks a table.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+SUMMARY_LIMIT: Final = 139  # "fewer than 140 characters", counted in code points
+_VALUE_LIMIT: Final = 240
+
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_PUNCTUATION: Final = frozenset("!\"#$%'()*+,-./:;=?@[\\]^_`{|}~")  # all of ASCII's that GFM gives a meaning
+_HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
+
+
+def plain(text: object, limit: int = _VALUE_LIMIT) -> str:
+    r"""Return one line of visible characters, cut with an ellipsis at the limit.
+
+    Args:
+        text: anything; it is turned into text.
+        limit: the most code points returned.
+
+    >>> plain("a\n b\u202ec", 9)
+    'a bc'
+    """
+    spaced = "".join(" " if char.isspace() else char for char in str(text)[: 8 * limit])
+    visible = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN)
+    line = " ".join(visible.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def markdown(text: object, limit: int = _VALUE_LIMIT) -> str:
+    r"""Return text from a record for GitHub Flavored Markdown: it renders as itself and as nothing else.
+
+    >>> markdown("<b>|x|")
+    '&lt;b&gt;\\|x\\|'
+    """
+    return "".join(
+        _ENTITIES.get(char) or (f"\\{char}" if char in _PUNCTUATION else char) for char in plain(text, limit)
+    )
+
+
+def markdown_of_rules(text: object, limit: int = 400) -> str:
+    """Return reviewed text of a rule file for Markdown, escaping only what could break a table or a line.
+
+    Clients that show Markdown as plain text stay readable: "Hemoglobin ≥ 90 g/L" needs no backslash.
+    """
+    return "".join(
+        _ENTITIES.get(char) or (f"\\{char}" if char in "\\|`*_[]~" else char) for char in plain(text, limit)
+    )
+
+
+def fit(*choices: str) -> str:
+    """Return the first text that fits a card's summary, else the last one, cut."""
+    for choice in choices:
+        line = plain(choice, 10_000)
+        if len(line) <= SUMMARY_LIMIT:
+            return line
+    return plain(choices[-1], SUMMARY_LIMIT)

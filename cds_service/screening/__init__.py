@@ -1,0 +1,1 @@
+"""The one place that joins reading a chart with judging it; every door comes through here."""

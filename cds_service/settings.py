@@ -1,0 +1,87 @@
+"""Settings: one documented field each, from ``CDS_*`` variables and the TOML file named in ``CDS_CONFIG``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cds_service.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. A variable wins over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CDS_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    mode: Literal["open"] | None = Field(
+        default=None,
+        description="'open' asks callers for no token: for one's own machine. There is nothing else yet.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that `cds-service serve` listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    cors_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Exact origins of browser-based EHRs. Open mode adds loopback origins.",
+    )
+    gather_seconds: float = Field(
+        default=4.0, gt=0, le=60, description="Deadline in seconds for reading one chart, all calls together."
+    )
+    max_hook_bytes: int = Field(
+        default=2 * 2**20, ge=1024, description="Largest hook request, prefetch included."
+    )
+    max_bundle_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest Bundle to evaluate.")
+    max_answer_bytes: int = Field(
+        default=16 * 2**20, ge=1024, description="Largest single answer of a FHIR server."
+    )
+    max_pages: int = Field(default=50, ge=1, le=1000, description="Most pages read of one search.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then variables, then the TOML file."""
+        named = os.environ.get("CDS_CONFIG", "").strip()
+        file = (TomlConfigSettingsSource(settings_cls, Path(named).expanduser()),) if named else ()
+        return (init_settings, env_settings, *file)
+
+
+def load_settings(**chosen: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        chosen: values that win over variables and file.
+
+    Raises:
+        ConfigError: naming each setting that is wrong, without its value.
+    """
+    named = os.environ.get("CDS_CONFIG", "").strip()
+    if named and not Path(named).expanduser().is_file():
+        raise ConfigError("CDS_CONFIG names a file that is not there.")
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        faults = [
+            (".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_input=False)
+        ]
+        raise ConfigError("; ".join(f"Setting {name}: {message}" for name, message in faults) + ".") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The file named in CDS_CONFIG is not TOML: {error}.") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The settings cannot be read ({type(error).__name__}).") from None

@@ -1,0 +1,177 @@
+"""``trial.yaml`` as a :class:`Trial`: read whole, checked whole, every complaint at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.need import Need
+from cds_service.logic.expression import Expression, compile_logic
+from cds_service.trials.complaints import Complaints, quoted
+from cds_service.trials.criteria import read_criteria
+from cds_service.trials.form import SLUG, Part
+from cds_service.trials.model import Criterion, Gate, Trial
+from cds_service.trials.needs import read_needs
+from cds_service.trials.published import check_published_lines, read_lines
+from cds_service.trials.rule_logic import check_gate_results, read_logic
+from cds_service.trials.yaml_text import Document, read_document
+
+FORMAT: Final = 1
+TRIAL_FILE: Final = "trial.yaml"
+EXCLUSIONS: Final = ("encoded", "not-published")
+REVIEWS: Final = ("signed-off", "pending")
+
+TOP: Final = ("format", "trial", "lines", "criteria")
+TOP_OPTIONAL: Final = ("not_encoded", "conventions")
+HEAD: Final = ("id", "title", "phase", "sponsor", "source", "exclusions", "review", "gates")
+HEAD_OPTIONAL: Final = ("revision", "gate_choice")
+
+# How the registries of the WHO platform number trials; the id is also the folder's name and part of URLs.
+# Source: https://www.who.int/tools/clinical-trials-registry-platform/network/primary-registries
+_REGISTRY_IDS: Final = re.compile(
+    r"NCT[0-9]{8}|ChiCTR(?:[0-9]{10}|-[A-Z]{3,4}-[0-9]{8})|CTR[0-9]{8}|ISRCTN[0-9]{8}|ACTRN[0-9]{14}|DRKS[0-9]{8}"
+    r"|jRCT(?:[0-9]{10}|s[0-9]{9})|[0-9]{4}-[0-9]{6}-[0-9]{2}(?:-[0-9]{2})?"
+)
+
+
+def load_trial(file: Path, facts: Mapping[str, FactDefinition]) -> Trial:
+    """Read one trial's rule file; its digest is left empty (``library.py`` fills it).
+
+    Args:
+        file: ``trials/<registry id>/trial.yaml``.
+        facts: as :func:`cds_service.trials.facts_file.load_facts` gives them.
+
+    Raises:
+        RuleError: with every complaint.
+    """
+    complaints = Complaints()
+    trial = read_trial(read_document(file), facts, complaints, folder=file.resolve().parent.name)
+    complaints.raise_any()
+    assert trial is not None  # noqa: S101 (no complaint, so it could be read)
+    return trial
+
+
+def read_trial(
+    document: Document, facts: Mapping[str, FactDefinition], complaints: Complaints, *, folder: str
+) -> Trial | None:
+    """Check a trial's document and build the trial.
+
+    Args:
+        document: the file as read.
+        facts: every fact definition.
+        complaints: where complaints go.
+        folder: the name of the folder that the file lies in.
+
+    Returns:
+        None when anything was complained of.
+    """
+    before = len(complaints)
+    top = Part.whole(document, complaints).fields(TOP, TOP_OPTIONAL)
+    check_format(top["format"])
+    head = top["trial"].fields(HEAD, HEAD_OPTIONAL)
+    gates = _gates(head["gates"])
+    choice, gate_needs = _gate_choice(head["gate_choice"], head["gates"], gates, facts)
+    lines, not_encoded = read_lines(top["lines"]), top["not_encoded"].texts()
+    conventions = _conventions(top["conventions"])
+    criteria = read_criteria(top["criteria"], facts, [gate.id for gate in gates], lines, conventions)
+    source = head["source"].fields(("url", "as_of"))
+    trial = {
+        "id": _registry_id(head["id"], folder),
+        "title": head["title"].translations(),
+        "phase": head["phase"].label(),
+        "sponsor": head["sponsor"].text(),
+        "url": _url(source["url"]),
+        "as_of": str(source["as_of"].day()),
+        "exclusions": head["exclusions"].choice(EXCLUSIONS, "word"),
+        "review": head["review"].choice(REVIEWS, "word"),
+        "revision": head["revision"].whole_number(1, 9999, default=1),
+    }
+    if len(complaints) == before:  # else they would only repeat, of a file half read, what was said already
+        check_published_lines(top["lines"], top["not_encoded"], lines, not_encoded, criteria)
+        _check_triggers(top["criteria"], criteria, gates)
+    if len(complaints) > before or choice is None:
+        return None
+    return Trial(
+        **trial,  # type: ignore[arg-type]
+        lines=lines,
+        not_encoded=not_encoded,
+        gates=gates,
+        gate_choice=choice,
+        gate_needs=gate_needs,
+        criteria=criteria,
+        conventions=conventions,
+        digest="",
+    )
+
+
+def check_format(part: Part) -> None:
+    """Complain unless the file is of the one format there is."""
+    if part.present and (part.data != FORMAT or isinstance(part.data, bool)):
+        part.expected(f"format {FORMAT}, the only one there is")
+
+
+def _registry_id(part: Part, folder: str) -> str:
+    identity = part.text()
+    if identity and not _REGISTRY_IDS.fullmatch(identity):
+        part.expected("the number of a trial registry, such as NCT07235319 or ChiCTR2000012345")
+    elif identity and identity != folder:
+        part.complain(f"{quoted(identity)} lies in the folder {quoted(folder)}: both must have one name")
+    return identity
+
+
+def _url(part: Part) -> str:
+    url = part.text()
+    if url and not re.fullmatch(r"https://[^\s/]+(?:/\S*)?", url):
+        part.expected("an address that begins with https://")
+    return url
+
+
+def _conventions(part: Part) -> Mapping[str, str]:
+    for identity, entry in part.entries().items():
+        if not SLUG.fullmatch(identity):
+            entry.complain(f"expected a name such as 'lab-window', found {quoted(identity)}")
+    return part.texts()
+
+
+def _gates(part: Part) -> tuple[Gate, ...]:
+    gates: list[Gate] = []
+    for entry in part.items():
+        fields = entry.fields(("id", "label"), ("anchored_by_caller",))
+        identity = fields["id"].name(SLUG, "screening")
+        if identity in [gate.id for gate in gates]:
+            fields["id"].complain(f"a second gate {quoted(identity)}")
+        gates.append(Gate(identity, fields["label"].text(most=120), fields["anchored_by_caller"].flag()))
+    return tuple(gates)
+
+
+def _gate_choice(
+    part: Part, gates_part: Part, gates: tuple[Gate, ...], facts: Mapping[str, FactDefinition]
+) -> tuple[Expression | None, Mapping[str, Need]]:
+    """Read how a patient's gate is chosen; a trial with one gate need not say."""
+    if not part.present:
+        if len(gates) == 1:
+            only = gates[0].id
+            return compile_logic({"if": [True, only, only]}, {}, returns="code"), {}
+        if gates:
+            gates_part.complain("several gates, and no gate_choice that says which one a patient stands at")
+        return None, {}
+    fields = part.fields(("needs", "logic"))
+    needs = read_needs(fields["needs"], facts)
+    choice = read_logic(fields["logic"], fields["needs"], needs, facts, returns="code")
+    if choice is not None:
+        check_gate_results(fields["logic"], [gate.id for gate in gates])
+    return choice, needs
+
+
+def _check_triggers(part: Part, criteria: tuple[Criterion, ...], gates: tuple[Gate, ...]) -> None:
+    for gate in gates:
+        here = [criterion for criterion in criteria if gate.id in criterion.gates]
+        if not here:
+            part.complain(f"the gate {gate.id!r} has no criterion")
+        elif not any(criterion.trigger for criterion in here):
+            part.complain(
+                f"the gate {gate.id!r} has no trigger, so no card would ever speak", "trigger: true on one"
+            )

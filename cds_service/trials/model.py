@@ -1,0 +1,134 @@
+"""A trial as its rule file states it: gates, criteria, what each needs, and what is not encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cds_service.facts.codes import ValueSets
+from cds_service.facts.definitions import Ask, FactDefinition
+from cds_service.facts.need import Need
+from cds_service.logic.expression import Expression
+
+
+class Kind(StrEnum):
+    """How the protocol uses a sentence; authors write exclusions as they read, the engine negates them."""
+
+    INCLUSION = "inclusion"
+    EXCLUSION = "exclusion"
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One sentence of the protocol.
+
+    Args:
+        id: stable name, used in results.
+        kind: inclusion or exclusion.
+        gates: ids of the gates it belongs to.
+        text: the sentence in plain words, thresholds kept.
+        short: the same for one row of a card ("Hemoglobin ≥ 90 g/L").
+        source: ids of the published lines it encodes.
+        needs: by variable name in the logic.
+        logic: true when ``text`` is true of the patient.
+        trigger: cards speak only when this passes.
+        conventions: ids of the trial's conventions that this criterion applies.
+        line: where it stands in the rule file (1-based).
+    """
+
+    id: str
+    kind: Kind
+    gates: tuple[str, ...]
+    text: str
+    short: str
+    source: tuple[str, ...]
+    needs: Mapping[str, Need]
+    logic: Expression
+    trigger: bool = False
+    conventions: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A moment of the protocol.
+
+    Args:
+        id: "screening", "randomisation".
+        label: for people ("before induction").
+        anchored_by_caller: whether lab windows may end at a planned day that the caller gives (else at ``as_of``).
+    """
+
+    id: str
+    label: str
+    anchored_by_caller: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One rule file.
+
+    Args:
+        id: registry number.
+        title: by language ("en", "zh").
+        phase: as in the registry, "" when none.
+        sponsor: as in the registry.
+        url: the registry record.
+        as_of: the day the registry record was read, ISO 8601.
+        exclusions: "encoded", or "not-published": then every card and page says so.
+        review: "signed-off" or "pending": a pending trial is silent in charts.
+        lines: the published eligibility lines, id to plain words.
+        not_encoded: line id to the reason.
+        gates: in protocol order.
+        gate_choice: logic over ``gate_needs`` that gives a gate's id.
+        gate_needs: facts the choice reads.
+        criteria: in the rule file's order.
+        conventions: id to the choice made where the prose leaves it open, with its reason.
+        digest: ``sha256:`` of the rule file, the fact definitions and the value sets together.
+        revision: the author's revision of the rule file.
+    """
+
+    id: str
+    title: Mapping[str, str]
+    phase: str
+    sponsor: str
+    url: str
+    as_of: str
+    exclusions: str
+    review: str
+    lines: Mapping[str, str]
+    not_encoded: Mapping[str, str]
+    gates: tuple[Gate, ...]
+    gate_choice: Expression
+    gate_needs: Mapping[str, Need]
+    criteria: tuple[Criterion, ...]
+    conventions: Mapping[str, str]
+    digest: str
+    revision: int = 1
+
+    def gate(self, gate_id: str) -> Gate:
+        """Return a gate by id."""
+        return next(gate for gate in self.gates if gate.id == gate_id)
+
+    def at(self, gate_id: str) -> tuple[Criterion, ...]:
+        """Return the criteria of a gate, in the rule file's order."""
+        return tuple(criterion for criterion in self.criteria if gate_id in criterion.gates)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything under ``rules/``, loaded once at start and never changed.
+
+    Args:
+        trials: by registry number.
+        facts: by name.
+        value_sets: by name.
+    """
+
+    trials: Mapping[str, Trial]
+    facts: Mapping[str, FactDefinition]
+    value_sets: ValueSets
+
+
+__all__ = ["Ask", "Criterion", "FactDefinition", "Gate", "Kind", "Library", "Need", "Trial"]

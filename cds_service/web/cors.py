@@ -1,0 +1,47 @@
+"""CORS for browser-based EHRs: exact origins, never credentials, on the CDS Hooks addresses only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Response, request
+
+from cds_service.gather.origin import Origin
+from cds_service.settings import Settings
+
+_HEADERS: Final = {
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    # By name: "*" does not cover Authorization.
+    "Access-Control-Allow-Headers": "authorization, content-type",
+    "Access-Control-Max-Age": "600",
+}
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Add the headers, on errors too, and answer preflights without asking who calls."""
+
+    def add(response: Response) -> Response:
+        if not request.path.startswith("/cds-services"):
+            return response
+        response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin", "")
+        if allowed(origin, settings):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            if request.method == "OPTIONS":
+                response.headers.update(_HEADERS)
+        return response
+
+    app.after_request(add)
+
+
+def allowed(origin: str, settings: Settings) -> bool:
+    """Say whether a page of this origin may read our answers."""
+    if origin in settings.cors_origins:
+        return True
+    if settings.mode != "open":
+        return False
+    try:
+        parsed = Origin.of(origin)
+    except ValueError:
+        return False
+    return parsed.loopback and not parsed.path

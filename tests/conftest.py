@@ -1,0 +1,109 @@
+"""What holds for every test: no network, no silent skips in CI, and the Hypothesis profiles."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = os.environ.get("CI") == "true"
+
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
+settings.register_profile(
+    "fuzz",
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5000")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if IN_CI else "dev")  # --hypothesis-profile=NAME on the command line wins
+
+
+# A skip is a failure in CI.
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure: what a test needs is installed in CI, so a skip hides a test."""
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: no test may be skipped in CI. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+# No network.
+
+
+class NetworkUsedError(RuntimeError):
+    """A test reached for another machine; no OSError, so that no code under test takes it for an outage."""
+
+
+def _is_local(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Refuse every connection and look-up beyond this machine. Names under `.invalid` just do not resolve."""
+    connect, connect_ex, send_to = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
+    look_up = socket.getaddrinfo
+
+    def check(peer: socket.socket, address: Any) -> None:
+        if peer.family in (socket.AF_INET, socket.AF_INET6) and not _is_local(address[0]):
+            peer.close()  # else the caller, prepared for OSError only, leaves it open
+            raise NetworkUsedError(f"a test tried to reach {address[0]}")
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        check(self, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        check(self, address)
+        return connect_ex(self, address)
+
+    def guarded_send_to(self: socket.socket, data: Any, *flags_and_address: Any) -> int:
+        check(self, flags_and_address[-1])
+        return send_to(self, data, *flags_and_address)
+
+    def guarded_look_up(host: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(host, str) and host.rstrip(".").endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        try:
+            numeric = ipaddress.ip_address(host) is not None
+        except ValueError:
+            numeric = False
+        if not numeric and not _is_local(host):
+            raise NetworkUsedError(f"a test tried to look up {host}")
+        return look_up(host, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket.socket, "sendto", guarded_send_to)
+        patch.setattr(socket, "getaddrinfo", guarded_look_up)
+        yield

@@ -1,0 +1,129 @@
+"""Strict JSON in: exact numbers, and a plain refusal for everything that misleads or exhausts."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cds_service.errors import RequestError
+from cds_service.gather.json_text import read_json
+from cds_service.present.json_text import to_json
+
+
+def read(text: str | bytes) -> object:
+    return read_json(text.encode() if isinstance(text, str) else text, max_bytes=10_000_000)
+
+
+def test_keeps_numbers_exact():
+    assert str(read("[1.50, 12, 1E+3, -0.0]")) == "[Decimal('1.50'), 12, Decimal('1E+3'), Decimal('-0.0')]"
+
+
+def test_tolerates_a_byte_order_mark():
+    assert read(b"\xef\xbb\xbf{}") == {}
+
+
+def test_reads_escaped_pairs_and_backslashes():
+    assert read(r'["\ud83d\ude00", "\\ud800", "\""]') == ["😀", "\\ud800", '"']
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1,]",
+        "{'a': 1}",
+        "[NaN]",
+        "[-Infinity]",
+        '{"a": 1, "a": 2}',
+        r'["\ud800"]',
+        r'["\ude00\ud83d"]',
+        '{"\\ud800": 1}',
+        "[" * 65 + "]" * 65,
+        "[" * 100_000,
+        '{"a":' * 5_000,
+        "[" + "1" * 41 + "]",
+        "[1e401]",
+        "[1e" + "9" * 50 + "]",
+        "[" + "0," * 200_000 + "0]",
+        "{}{}",
+        b"\xff\xfe",
+        b'["\xed\xa0\x80"]',
+        '"' + '\\"' * 200_000,
+    ],
+)
+def test_refuses(text):
+    with pytest.raises(RequestError) as refusal:
+        read(text)
+    assert refusal.value.status == 400
+    assert refusal.value.field == "body"
+
+
+def test_refuses_what_is_too_large():
+    with pytest.raises(RequestError) as refusal:
+        read_json(b'"12345678"', max_bytes=9)
+    assert refusal.value.status == 413
+
+
+def test_accepts_exactly_the_limits():
+    assert read("[" * 64 + "]" * 64)
+    assert read("[" + "1" * 40 + "]") == [int("1" * 40)]
+
+
+def test_brackets_in_text_do_not_count():
+    assert read(json.dumps("[{" * 1000)) == "[{" * 1000
+
+
+def test_never_repeats_the_input():
+    for text in ('{"Zhang San": }', '{"Zhang San": 1, "Zhang San": 2}', '["Zhang San'):
+        with pytest.raises(RequestError) as refusal:
+            read(text)
+        assert "Zhang" not in str(refusal.value)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data):
+    try:
+        read(data)
+    except RequestError as refusal:
+        assert refusal.status == 400  # noqa: PT017
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-(10**9), max_value=10**9)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(values, st.sampled_from([0, 2]))
+def test_what_is_written_reads_back(value, indent):
+    assert read(to_json(value, indent=indent)) == value
+
+
+@given(st.text(alphabet='[]{}",:\\u0123dD8eaft.-+ \n', max_size=80))
+def test_agrees_with_the_standard_parser_where_both_read(text):
+    try:
+        ours = read(text)
+    except RequestError:
+        return
+    assert json.loads(text, parse_float=Decimal) == ours
+
+
+def test_writes_no_float_and_no_nan():
+    with pytest.raises(TypeError):
+        to_json({"value": 0.1})
+    with pytest.raises(TypeError):
+        to_json({1: "a"})
+    with pytest.raises(ValueError, match="NaN"):
+        to_json(Decimal("NaN"))
+
+
+def test_writes_lines_when_asked():
+    assert to_json({"a": [1, Decimal("1.50")], "b": {}}, indent=1) == '{\n "a": [\n  1,\n  1.50\n ],\n "b": {}\n}'
