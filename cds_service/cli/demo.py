@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def demo(once: bool) -> None:
     with ExitStack() as stack:
         fhir = stack.enter_context(DemoFhirServer())
         for story in stories:
-            fhir.load(_bundle(story))
+            fhir.load(json.loads(story.read_text(encoding="utf-8")))
         server = stack.enter_context(listening(create_app(services), settings.host, settings.port))
         stack.enter_context(in_background(server))
         base = f"http://127.0.0.1:{server.port}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.elements import Coded
-from cds_service.facts.fact import Fact, Missing, Reason
+from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.labs import cited, lab
 from cds_service.facts.names import plain
 from cds_service.facts.need import Need
@@ -60,7 +60,7 @@ def _lean(karnofsky: Fact, support: Decimal) -> Numbers | None:
 
 def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact | None:
     """Return what a grade written in words leans to, when that is why ECOG has no value."""
-    if ecog.missing[0] != Missing(definition.name, Reason.NO_VALUE):
+    if ecog.missing[0].reason not in (Reason.NO_VALUE, Reason.UNIT_UNUSABLE):
         return None
     for entry in chart.observations:
         if entry.usable and entry.code.find(chart.value_sets[definition.options["value_set"]]) and entry.answer.text:

@@ -114,7 +114,7 @@ class FhirClient:
                 if link is None:
                     why = _FEWER if total > len(matches) else ""
                     break
-                url = urljoin(url, link)
+                url = _joined(url, link)
         if not why:
             return Harvest(tuple(entries), Read(), asked)
         first_failed = len(seen) == 1 and not entries and why not in (_LOOP, _CAP, _FEWER, _FOREIGN)
@@ -153,6 +153,14 @@ class FhirClient:
         if answer.body.get("resourceType") == "OperationOutcome":
             return None, Read.failed(_ERROR)
         return answer.body, Read()
+
+
+def _joined(url: str, link: str) -> str:
+    """Resolve a link; one that cannot be is left as it is, for the origin check to refuse."""
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return link
 
 
 def _unfit(body: dict[str, Any] | None) -> str:

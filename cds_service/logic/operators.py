@@ -347,7 +347,7 @@ class Equal(_RuleOperator):
     def typecheck(self, context: TypecheckContext) -> JSONSchemaType:
         """Ask two values of one type."""
         left, right = (_type_of(argument, context) for argument in self.arguments)
-        if _describe(left) != _describe(right):
+        if isinstance(left, AnyType) or _describe(left) != _describe(right):
             context.add_diagnostic(
                 f"{self.operator!r} compares {_describe(left)} with {_describe(right)}", "argument_type", self
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, getcontext, localcontext
 from itertools import pairwise
 from typing import Final
 
@@ -63,8 +63,10 @@ class Interval:
     def cells(self, limits: Iterable[Decimal]) -> list[Decimal]:
         """Return each limit inside this interval, and one member of every piece between them."""
         inside = sorted({limit for limit in limits if self.holds(limit)})
-        between = (_between(left, right) for left, right in pairwise([self.low, *inside, self.high]))
-        return list(dict.fromkeys([*inside, *(value for value in between if self.holds(value))]))
+        between = [_between(left, right) for left, right in pairwise([self.low, *inside, self.high])]
+        # The ends themselves, since the middle of a point may be rounded away from it.
+        ends = [end for end in (self.low, self.high) if end is not None]
+        return list(dict.fromkeys(value for value in (*inside, *ends, *between) if self.holds(value)))
 
     def holds(self, value: Decimal) -> bool:
         """Say whether a number is a member."""
@@ -77,7 +79,10 @@ def _between(left: Decimal | None, right: Decimal | None) -> Decimal:
     """Return a number between two edges, None being infinity."""
     if left is None:
         return Decimal(0) if right is None else right - 1
-    return left + 1 if right is None else (left + right) / 2
+    if right is None:
+        return left + 1
+    with localcontext(prec=2 * getcontext().prec):
+        return (left + right) / 2
 
 
 def _wholly_below(left: Interval, right: Interval, *, strictly: bool) -> bool:

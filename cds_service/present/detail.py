@@ -9,7 +9,7 @@ from cds_service.facts.fact import Evidence, Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import markdown, markdown_of_rules
 from cds_service.present.speaking import SIGNED_OFF
-from cds_service.present.summary import computed, known, labs_until
+from cds_service.present.summary import computed, labs_until, last_value
 
 _EVIDENCE_SHOWN = 2
 
@@ -66,8 +66,8 @@ def _missing(decisive: Decisive, patient: PatientOutcome) -> str:
     if decisive.reason is Reason.NOT_FETCHED:
         return "could not be read; the hospital may have it"
     text = wording.REASON[decisive.reason]
-    about = known(decisive, patient.as_of)
-    return text if about == text else f"{text} ({markdown(about)})"
+    about = last_value(decisive, patient.as_of)
+    return f"{text} ({markdown(about)})" if about else text
 
 
 def _to_confirm(outcome: TrialOutcome) -> str:
@@ -76,7 +76,9 @@ def _to_confirm(outcome: TrialOutcome) -> str:
     lines = []
     for one in map(outcome.of, outcome.to_confirm):
         leans = " *(the record leans against it)*" if one.leaning is Verdict.FAIL else ""
-        lines.append(f"- {markdown_of_rules(one.criterion.short)}: {markdown(one.message)}{leans}")
+        says = " ".join(fact.says for fact in one.facts.values() if fact.says)
+        about = f": {markdown(says)}" if says else ""
+        lines.append(f"- {markdown_of_rules(one.criterion.short)}{about}{leans}")
     return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
 
 
@@ -89,6 +91,7 @@ def _table(outcome: TrialOutcome) -> str:
     rows = [
         f"| {wording.MARK[one.verdict]} | {markdown_of_rules(one.criterion.short)} | {_patient_cell(one)} |"
         for one in outcome.criteria
+        if one.criterion.id not in outcome.to_confirm  # these are listed above
     ]
     return "\n".join(["| | Criterion | This patient |", "|---|---|---|", *rows])
 
@@ -102,9 +105,8 @@ def _patient_cell(outcome: CriterionOutcome) -> str:
 
 
 def _evidence(evidence: Evidence) -> str:
-    note = f" {markdown(evidence.note)}" if evidence.note else ""
-    when = f" · {markdown(wording.day(evidence.date))}" if evidence.date else ""
-    return f"{markdown(wording.amount(evidence))}{note}{when}"
+    when = f" · {wording.day(evidence.date)}" if evidence.date else ""
+    return markdown(f"{wording.amount(evidence)}{wording.noted(evidence.note)}{when}")
 
 
 def _others(others: Sequence[TrialOutcome]) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from cds_service.evaluation.outcome import Decisive, TrialOutcome
 from cds_service.facts.fact import Reason
+from cds_service.present import wording
 from cds_service.present.safe_text import plain
 
 
@@ -35,13 +36,14 @@ def _suggestion(
     decisive: Decisive, outcome: TrialOutcome, patient: str, own: UUID, *, recommended: bool
 ) -> dict[str, Any]:
     ask = decisive.ask
-    name = plain(ask.display or decisive.label, 80)
-    label = f"Draft an order: {name}"
+    name = plain(decisive.label, 80)
+    label = f"Draft an order: {wording.inside(name)}"
+    coding = {"system": ask.system, "code": ask.code, **({"display": ask.display} if ask.display else {})}
     request = {
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "proposal",
-        "code": {"coding": [{"system": ask.system, "code": ask.code, "display": name}], "text": name},
+        "code": {"coding": [coding], "text": name},
         "subject": {"reference": patient},
         "reasonCode": [{"text": f"Decides screening for {outcome.trial.id}"}],
     }

@@ -6,7 +6,7 @@ from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Tri
 from cds_service.facts.fact import Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import plain
-from cds_service.present.summary import known, labs_until
+from cds_service.present.summary import labs_until, last_value
 
 _WORD = {Verdict.PASS: "pass   ", Verdict.FAIL: "FAIL   ", Verdict.UNKNOWN: "unknown"}
 
@@ -48,7 +48,7 @@ def _trial(outcome: TrialOutcome, patient: PatientOutcome) -> list[str]:
         lines += ["", f"  {wording.CONFIRM}:"]
         for criterion in map(outcome.of, outcome.to_confirm):
             leans = " (the record leans against it)" if criterion.leaning is Verdict.FAIL else ""
-            lines.append(f"    {plain(criterion.criterion.short)}: {plain(criterion.message)}{leans}")
+            lines.append(f"    {_named(criterion)}{leans}")
     until = labs_until(outcome)
     if until is not None:
         lines += ["", f"  Present results count until {wording.day(until)}."]
@@ -60,4 +60,10 @@ def _trial(outcome: TrialOutcome, patient: PatientOutcome) -> list[str]:
 def _criterion(outcome: CriterionOutcome) -> str:
     cited = [one.resource for one in outcome.evidence]
     source = f"  [{plain(', '.join(cited), 160)}]" if cited else ""
-    return f"  {_WORD[outcome.verdict]}  {plain(outcome.criterion.short)}: {plain(outcome.message)}{source}"
+    return f"  {_WORD[outcome.verdict]}  {_named(outcome)}{source}"
+
+
+def _named(outcome: CriterionOutcome) -> str:
+    """Return the sentence, with the criterion's name before it unless it begins with it."""
+    short, message = plain(outcome.criterion.short), plain(outcome.message)
+    return message if message.startswith(short) else f"{short}: {message}"

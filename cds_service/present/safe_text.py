@@ -6,6 +6,7 @@ a sentence round; a ``|`` breaks a table.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -13,7 +14,10 @@ SUMMARY_LIMIT: Final = 139  # "fewer than 140 characters", counted in code point
 _VALUE_LIMIT: Final = 240
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_PUNCTUATION: Final = frozenset("!\"#$%'()*+,-./:;=?@[\\]^_`{|}~")  # all of ASCII's that GFM gives a meaning
+# Whatever GFM gives a meaning: emphasis, links, autolinks (`:`, `@`, `www.`), code, tables, lists, math. A point or
+# a hyphen after a digit and before a letter or digit has none, and "11.4" stays readable where nothing is rendered.
+_PUNCTUATION: Final = re.compile(r"[!\"#$()*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])")
+_RULE_PUNCTUATION: Final = re.compile(r"[\\|`*_\[\]~]")
 _HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
 
 
@@ -39,9 +43,7 @@ def markdown(text: object, limit: int = _VALUE_LIMIT) -> str:
     >>> markdown("<b>|x|")
     '&lt;b&gt;\\|x\\|'
     """
-    return "".join(
-        _ENTITIES.get(char) or (f"\\{char}" if char in _PUNCTUATION else char) for char in plain(text, limit)
-    )
+    return _entities(_PUNCTUATION.sub(r"\\\g<0>", plain(text, limit)))
 
 
 def markdown_of_rules(text: object, limit: int = 400) -> str:
@@ -49,9 +51,11 @@ def markdown_of_rules(text: object, limit: int = 400) -> str:
 
     Clients that show Markdown as plain text stay readable: "Hemoglobin ≥ 90 g/L" needs no backslash.
     """
-    return "".join(
-        _ENTITIES.get(char) or (f"\\{char}" if char in "\\|`*_[]~" else char) for char in plain(text, limit)
-    )
+    return _entities(_RULE_PUNCTUATION.sub(r"\\\g<0>", plain(text, limit)))
+
+
+def _entities(text: str) -> str:
+    return "".join(_ENTITIES.get(char, char) for char in text)
 
 
 def fit(*choices: str) -> str:

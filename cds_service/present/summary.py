@@ -54,28 +54,33 @@ def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     if not outcome.decisive:
         return fit(f"{name} needs data before it can be judged{tail}", f"{name} needs data")
     first = outcome.decisive[0]
-    label = plain(first.label, 60)
+    label = wording.inside(plain(first.label, 60))
     others = len(outcome.decisive) - 1
     more = f" and {others} more" if others else ""
     if first.reason is Reason.NOT_FETCHED:
         what, bare = f"{label}{more} could not be read{_why(patient)}", f"{label}{more} could not be read"
     else:
-        verb = "decide" if others else "decides"
-        what, bare = f"{label}{more} {verb} ({known(first, patient.as_of)})", f"{label}{more} {verb}"
+        plural = others or (label.endswith("s") and not label.endswith(("ss", "is", "us")))
+        bare = f"{label}{more} {'decide' if plural else 'decides'}"
+        what = f"{bare} ({_known(first, patient.as_of)})"
     return fit(f"{name}: {what}{tail}", f"{name}: {what}", f"{name}: {bare}{tail}", f"{name}: {bare}")
 
 
-def known(decisive: Decisive, as_of: date) -> str:
-    """Say in a few words what is on record of a missing fact: the last value, its age, what it would give."""
+def last_value(decisive: Decisive, as_of: date) -> str:
+    """Say what is on record of a missing fact: the last value, its age, what it would give; "" for nothing."""
     last = next((one for one in decisive.evidence if one.value is not None), None)
     if last is None:
-        return wording.REASON[decisive.reason]
-    parts = [f"last {plain(wording.amount(last), 40)}", wording.age(last, as_of)]
-    if decisive.reason is not Reason.STALE:
-        parts.append(wording.REASON[decisive.reason])
-    if decisive.leaning in wording.LEANING:
-        parts.append(wording.LEANING[decisive.leaning])
+        return ""
+    leans = wording.LEANING.get(decisive.leaning, "") if decisive.leaning else ""
+    parts = (f"last {plain(wording.amount(last), 40)}", wording.age(last, as_of), leans)
     return ", ".join(part for part in parts if part)
+
+
+def _known(decisive: Decisive, as_of: date) -> str:
+    last = last_value(decisive, as_of)
+    # "19 days ago" says by itself that a value is too old.
+    reason = "" if last and decisive.reason is Reason.STALE else wording.REASON[decisive.reason]
+    return ", ".join(part for part in (reason, last) if part)
 
 
 def _why(patient: PatientOutcome) -> str:

@@ -75,7 +75,28 @@ def amount(evidence: Evidence) -> str:
     '12.10 g/dL'
     """
     value = format(evidence.value, "f") if isinstance(evidence.value, Decimal) else evidence.value
-    return " ".join(str(part) for part in (value, evidence.unit) if part is not None)
+    unit = (evidence.unit or "").strip()
+    if unit == "1":
+        unit = ""  # UCUM for "no unit"
+    elif unit.startswith("{") and unit.endswith("}"):
+        unit = unit[1:-1]  # a UCUM annotation, such as {INR}
+    return " ".join(str(part) for part in (value, unit) if part not in (None, ""))
+
+
+def inside(label: str) -> str:
+    """Write a label for the middle of a sentence; names such as ECOG keep their capitals.
+
+    >>> inside("Total bilirubin"), inside("AST")
+    ('total bilirubin', 'AST')
+    """
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
+def noted(note: str) -> str:
+    """Write what was made of a value, for after it: " = 121 g/L", or in brackets."""
+    if not note:
+        return ""
+    return f" {note}" if note.startswith("=") else f" ({note})"
 
 
 def age(evidence: Evidence, as_of: date) -> str:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cds_service.trials.complaints import Complaints, did_you_mean, quoted
-from cds_service.trials.yaml_text import Document, Steps
+from cds_service.trials.yaml_build import Steps
+from cds_service.trials.yaml_text import Document
 
 SLUG: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")

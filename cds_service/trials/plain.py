@@ -59,9 +59,8 @@ def say(part: Any) -> str:
     if name == "in":
         return f"{say(arguments[0])} is one of {', '.join(map(_say_literal, arguments[1]))}"
     if name == "if":
-        branches = [
-            f"{say(then)} if {say(when)}" for when, then in zip(arguments[::2], arguments[1::2], strict=False)
-        ]
+        pairs = zip(arguments[::2], arguments[1::2], strict=False)
+        branches = [f"{say(then)} if {_bracketed(when)}" for when, then in pairs]
         return ", ".join([*branches, f"else {say(arguments[-1])}"])
     if name == "!":
         return f"not {_bracketed(arguments[0])}"

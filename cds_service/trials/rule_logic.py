@@ -10,7 +10,7 @@ from cds_service.facts.need import Need
 from cds_service.logic.expression import Expression, LogicError, VariableType, compile_logic
 from cds_service.trials.complaints import did_you_mean, quoted
 from cds_service.trials.form import Part
-from cds_service.trials.yaml_text import Steps
+from cds_service.trials.yaml_build import Steps
 
 
 def read_logic(

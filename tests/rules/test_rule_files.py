@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cds_service.screening.case_runner import run_cases
 
+from cds_service.screening.case_runner import run_cases
 from cds_service.trials import cases, criteria, facts_file, load
 from cds_service.trials.cases import CASE_FILE, CaseFile, load_cases
 from cds_service.trials.coverage import missing_coverage
@@ -78,3 +78,16 @@ def test_editors_are_told_the_same_words() -> None:
     ]
     assert head["exclusions"]["enum"] == list(load.EXCLUSIONS)
     assert head["review"]["enum"] == list(load.REVIEWS)
+
+
+def test_the_example_of_the_readme_holds(tmp_path: Path, library: Library) -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    folder = tmp_path / "NCT00000001"
+    folder.mkdir()
+    for name, key in (("trial.yaml", "criteria:"), (CASE_FILE, "cases:")):
+        (folder / name).write_text(next(block for block in blocks if key in block), encoding="utf-8")
+    extended = load_library(FOLDER, [folder])
+    example = load_cases(folder / CASE_FILE, extended.trials["NCT00000001"], library.facts)
+    assert missing_coverage(extended.trials["NCT00000001"], example) == ()
+    assert [result.problems for result in run_cases(extended, example)] == [()] * 6
