@@ -63,8 +63,6 @@ def build(settings: Settings, *, clock: Clock = date.today, rules: Rules | None 
 
     def connect(origin: Origin, token: str | None) -> FhirClient:
         deadline = Deadline.after(settings.gather_seconds)
-        return FhirClient(
-            origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages
-        )
+        return FhirClient(origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages)
 
     return Services(settings, rules or load_rules(), clock, connect)

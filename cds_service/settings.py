@@ -21,9 +21,7 @@ from cds_service.errors import ConfigError
 class Settings(BaseSettings):
     """What an operator may choose. A variable wins over the file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CDS_", extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix="CDS_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     mode: Literal["open"] | None = Field(
         default=None,
@@ -38,13 +36,9 @@ class Settings(BaseSettings):
     gather_seconds: float = Field(
         default=4.0, gt=0, le=60, description="Deadline in seconds for reading one chart, all calls together."
     )
-    max_hook_bytes: int = Field(
-        default=2 * 2**20, ge=1024, description="Largest hook request, prefetch included."
-    )
+    max_hook_bytes: int = Field(default=2 * 2**20, ge=1024, description="Largest hook request, prefetch included.")
     max_bundle_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest Bundle to evaluate.")
-    max_answer_bytes: int = Field(
-        default=16 * 2**20, ge=1024, description="Largest single answer of a FHIR server."
-    )
+    max_answer_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest single answer of a FHIR server.")
     max_pages: int = Field(default=50, ge=1, le=1000, description="Most pages read of one search.")
 
     @classmethod
@@ -77,9 +71,7 @@ def load_settings(**chosen: Any) -> Settings:
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        faults = [
-            (".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_input=False)
-        ]
+        faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_input=False)]
         raise ConfigError("; ".join(f"Setting {name}: {message}" for name, message in faults) + ".") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"The file named in CDS_CONFIG is not TOML: {error}.") from None

@@ -58,7 +58,15 @@ def criterion(
     message: str = "A sentence.",
 ) -> CriterionOutcome:
     encoded = Criterion(
-        criterion_id, Kind.INCLUSION, ("screening",), "Text.", short or criterion_id, (), {}, None, trigger  # type: ignore[arg-type]
+        criterion_id,
+        Kind.INCLUSION,
+        ("screening",),
+        "Text.",
+        short or criterion_id,
+        (),
+        {},
+        None,
+        trigger,  # type: ignore[arg-type]
     )
     missing = tuple(Missing(criterion_id, reason) for reason in reasons)
     return CriterionOutcome(encoded, state, leaning, missing, (), {}, tuple(evidence), (), message)
@@ -133,7 +141,9 @@ def services(
     """Return services whose judge answers what it is told, and the records it was given."""
     seen: list[Record] = []
 
-    def answering(record: Record, library: Library, *, as_of: date, anchor: date | None = None, trials: Any = None) -> Any:
+    def answering(
+        record: Record, library: Library, *, as_of: date, anchor: date | None = None, trials: Any = None
+    ) -> Any:
         seen.append(record)
         if anchor is not None and anchor < as_of:
             raise RequestError("anchor must not be before as_of.", field="anchor")

@@ -65,9 +65,7 @@ def _play(ehr: DemoEhr, printer: Printer) -> None:
     for story, with_prefetch, why in _SCENES:
         bundle = _bundle(_EXAMPLES / story / "bundle.json")
         patient_id = next(
-            entry["resource"]["id"]
-            for entry in bundle["entry"]
-            if entry["resource"]["resourceType"] == "Patient"
+            entry["resource"]["id"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"
         )
         prefetch = prefetch_of(bundle, service["prefetch"]) if with_prefetch else None
         started = time.perf_counter()

@@ -35,9 +35,7 @@ class DemoEhr:
         found: dict[str, Any] = self._call("/cds-services")["services"][0]
         return found
 
-    def open_chart(
-        self, service_id: str, patient_id: str, prefetch: Mapping[str, Any] | None
-    ) -> list[dict[str, Any]]:
+    def open_chart(self, service_id: str, patient_id: str, prefetch: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         """Call the hook as when a chart is opened.
 
         Args:

@@ -26,18 +26,14 @@ class Printer:
 
     def start(self, service: str, fhir: str, patients: int, as_of: date) -> None:
         """Say what is running."""
-        self.console.print(
-            f"FHIR server  {fhir}  ({patients} example patients, none of them real)", soft_wrap=True
-        )
+        self.console.print(f"FHIR server  {fhir}  ({patients} example patients, none of them real)", soft_wrap=True)
         self.console.print(
             f"cds-service  {service}/  (as of {as_of}, the day the examples were written for)", soft_wrap=True
         )
 
     def discovery(self, service: Mapping[str, Any]) -> None:
         """Show what discovery answered."""
-        self.console.print(
-            f"\nThe EHR discovers [bold]{service['id']}[/bold] for the hook {service['hook']}."
-        )
+        self.console.print(f"\nThe EHR discovers [bold]{service['id']}[/bold] for the hook {service['hook']}.")
 
     def cards(self, story: str, why: str, cards: Sequence[Mapping[str, Any]], seconds: float) -> None:
         """Show one opened chart."""
@@ -46,9 +42,7 @@ class Printer:
         if not cards:
             self.console.print(f"No card ({seconds * 1000:.0f} ms).")
         for card in cards:
-            self.console.print(
-                Panel(_card(card), title=str(card["indicator"]), title_align="left", box=box.ROUNDED)
-            )
+            self.console.print(Panel(_card(card), title=str(card["indicator"]), title_align="left", box=box.ROUNDED))
             self.console.print(f"{seconds * 1000:.0f} ms")
 
     def next_steps(self, service: str, fhir: str) -> None:

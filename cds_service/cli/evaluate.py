@@ -19,9 +19,7 @@ from cds_service.settings import load_settings
 
 @click.command()
 @click.argument("bundle", metavar="BUNDLE.json")
-@click.option(
-    "--trial", "trials", multiple=True, metavar="ID", help="Only this trial; may be given more than once."
-)
+@click.option("--trial", "trials", multiple=True, metavar="ID", help="Only this trial; may be given more than once.")
 @click.option("--as-of", metavar="DATE", help="Day of the judgement, YYYY-MM-DD; today by default.")
 @click.option("--anchor", metavar="DATE", help="Planned first dose, where laboratory windows end.")
 @click.option("--format", "style", type=click.Choice(["json", "text"]), default="json", show_default=True)
@@ -34,9 +32,7 @@ def evaluate(bundle: str, trials: tuple[str, ...], as_of: str | None, anchor: st
     outcome = screen_bundle(
         services.rules, body, as_of=day or services.clock(), anchor=first_dose, trials=trials or None
     )
-    click.echo(
-        to_json(outcome.to_json(), indent=2) if style == "json" else write_report(outcome), nl=style == "json"
-    )
+    click.echo(to_json(outcome.to_json(), indent=2) if style == "json" else write_report(outcome), nl=style == "json")
 
 
 def _day(name: str, text: str | None) -> date | None:

@@ -46,9 +46,7 @@ def listening(app: Flask, host: str, port: int) -> Iterator[BaseWSGIServer]:
                 f"Port {port} of {host} cannot be used ({error.strerror}); choose another with --port."
             ) from None
         door.listen(128)
-        server = make_server(
-            host, door.getsockname()[1], app, threaded=True, request_handler=_Quiet, fd=door.fileno()
-        )
+        server = make_server(host, door.getsockname()[1], app, threaded=True, request_handler=_Quiet, fd=door.fileno())
         try:
             yield server
         finally:

@@ -37,9 +37,7 @@ def serve(host: str | None, port: int | None) -> None:
     with listening(app, settings.host, settings.port) as server:
         host_shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         base = f"http://{host_shown}:{server.port}"
-        click.echo(
-            f"Serving {base}/\n  discovery {base}/cds-services\n  hook      {base}/cds-services/{SERVICE_ID}"
-        )
+        click.echo(f"Serving {base}/\n  discovery {base}/cds-services\n  hook      {base}/cds-services/{SERVICE_ID}")
         click.echo(f"  API       {base}/api/evaluate\nCtrl-C stops.")
         try:
             server.serve_forever(poll_interval=0.1)

@@ -105,7 +105,13 @@ def _value(fact: Fact) -> str:
 
 
 def _shown(evidence: Evidence) -> str:
-    value = "" if evidence.value is None else f"{evidence.value:f}" if not isinstance(evidence.value, str) else evidence.value
+    value = (
+        ""
+        if evidence.value is None
+        else f"{evidence.value:f}"
+        if not isinstance(evidence.value, str)
+        else evidence.value
+    )
     parts = [" ".join(part for part in (value, evidence.unit or "") if part), evidence.note]
     body = ", ".join(part for part in parts if part)
     return f"{body} on {evidence.date}" if body and evidence.date else body

@@ -8,7 +8,14 @@ from typing import Final
 
 from cds_service.errors import RequestError
 from cds_service.evaluation.criterion import judge_criterion
-from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, Status, TrialOutcome, Verdict
+from cds_service.evaluation.outcome import (
+    CriterionOutcome,
+    Decisive,
+    PatientOutcome,
+    Status,
+    TrialOutcome,
+    Verdict,
+)
 from cds_service.facts.chart import Chart, read_entries
 from cds_service.facts.fact import Evidence, Missing, Moment, Reason
 from cds_service.facts.record import Record
@@ -21,7 +28,12 @@ _COST: Final = ("access", "lab", "measurement", "question", "pathology", "imagin
 
 
 def judge(
-    record: Record, library: Library, *, as_of: date, anchor: date | None = None, trials: Sequence[str] | None = None
+    record: Record,
+    library: Library,
+    *,
+    as_of: date,
+    anchor: date | None = None,
+    trials: Sequence[str] | None = None,
 ) -> PatientOutcome:
     """Judge one patient against trials.
 
@@ -61,7 +73,12 @@ def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
         name
         for definition in library.facts.values()
         for options in (definition.options, definition.options.get("karnofsky", {}))
-        for key in ("value_set", "histology_observation_value_set", "m_type_value_set", "stage_type_value_sets")
+        for key in (
+            "value_set",
+            "histology_observation_value_set",
+            "m_type_value_set",
+            "stage_type_value_sets",
+        )
         if key in options and _is_observed(definition.kind)
         for name in ([options[key]] if isinstance(options[key], str) else options[key])
     }
@@ -139,9 +156,7 @@ def _decisive(outcomes: Iterable[CriterionOutcome], library: Library) -> tuple[D
     return tuple(sorted(decisive, key=lambda one: _COST.index(one.ask.kind)))
 
 
-def _one_decisive(
-    name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], library: Library
-) -> Decisive:
+def _one_decisive(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], library: Library) -> Decisive:
     definition = library.facts[name]
     reason = cases[0][0].reason
     leanings = {one.leaning for _, one in cases}

@@ -198,8 +198,16 @@ def _criterion_json(outcome: CriterionOutcome) -> dict[str, Any]:
 
 
 def _evidence_json(evidence: Evidence) -> dict[str, Any]:
-    shown = {"value": evidence.value, "unit": evidence.unit, "date": evidence.date, "note": evidence.note or None}
-    return {"resource": evidence.resource, **{key: value for key, value in shown.items() if value is not None}}
+    shown = {
+        "value": evidence.value,
+        "unit": evidence.unit,
+        "date": evidence.date,
+        "note": evidence.note or None,
+    }
+    return {
+        "resource": evidence.resource,
+        **{key: value for key, value in shown.items() if value is not None},
+    }
 
 
 def _decisive_json(decisive: Decisive) -> dict[str, Any]:

@@ -31,9 +31,7 @@ def active_anticoagulant(chart: Chart, definition: FactDefinition, need: Need) -
     drugs = sets[options["value_set"]]
     names = [sets[name] for name in options["name_value_sets"]]
     active = [e for e in chart.treatments if e.type != "Procedure" and _is_active(chart, e)]
-    found = [
-        e for e in active if e.code.find(drugs) or any(named_in(e.code.names(), one) for one in names)
-    ]
+    found = [e for e in active if e.code.find(drugs) or any(named_in(e.code.names(), one) for one in names)]
     status = sets[options["condition_value_set"]]
     listed = [entry for entry in chart.conditions if entry.confirmed and entry.active and entry.code.find(status)]
     evidence = tuple(

@@ -208,9 +208,9 @@ class ValueSets(Mapping[str, ValueSet]):
     def __init__(self, sets: Iterable[ValueSet]) -> None:
         """Keep the sets and the systems they speak."""
         self._sets = {value_set.name: value_set for value_set in sets}
-        self._systems = frozenset(
-            concept.system for s in self._sets.values() for concept in s.concepts
-        ) | set(_SPELLINGS)
+        self._systems = frozenset(concept.system for s in self._sets.values() for concept in s.concepts) | set(
+            _SPELLINGS
+        )
 
     def __getitem__(self, name: str) -> ValueSet:
         """Return a set by its name, e.g. ``npc_primary_site``."""
@@ -263,9 +263,7 @@ def _read(file: Path) -> ValueSet:
     """Read one file; whatever it says that we would not honour is refused rather than passed over."""
     try:
         resource = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_without_duplicates)
-        _expect(
-            isinstance(resource, dict) and resource.get("resourceType") == "ValueSet", "not a FHIR ValueSet"
-        )
+        _expect(isinstance(resource, dict) and resource.get("resourceType") == "ValueSet", "not a FHIR ValueSet")
         _expect(resource.get("id") == file.stem, f"id must be the file's name, {file.stem!r}")
         compose = resource.get("compose")
         _expect(isinstance(compose, dict), "compose is missing")

@@ -99,9 +99,16 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
     onset = span_of(body, "onset")
     over = span_of(body, "abatement")
     clinical = _status(body.get("clinicalStatus"))
-    if not clinical and (over.start is not None or over.end is not None or any(k.startswith("abatement") for k in body)):
+    if not clinical and (
+        over.start is not None or over.end is not None or any(k.startswith("abatement") for k in body)
+    ):
         clinical = "resolved"
-    related = extension(body, "condition-related", "mcode-related-primary-cancer-condition", "related-primary-cancer-condition")
+    related = extension(
+        body,
+        "condition-related",
+        "mcode-related-primary-cancer-condition",
+        "related-primary-cancer-condition",
+    )
     sites = [coded(item) for item in list_of(body.get("bodySite"))]
     yield ConditionEntry(
         reference=source.reference,
@@ -136,6 +143,3 @@ def _stage(element: Mapping[str, Any]) -> StageEntry:
 def recorded_by(entry: ConditionEntry, as_of: date) -> bool:
     """Say whether an entry is dated on or before the day; an undated one is."""
     return entry.when is None or entry.when.first <= as_of
-
-
-

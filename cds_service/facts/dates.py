@@ -66,7 +66,7 @@ class When:
             return cls.on(day)
         # A leap second (:60) is a legal instant that datetime cannot hold.
         second = min(int(match["second"] or 0), 59)
-        wall = datetime(year, month, day.day, int(match["hour"]), int(match["minute"]), second)  # noqa: DTZ001
+        wall = datetime(year, month, day.day, int(match["hour"]), int(match["minute"]), second)
         zone = match["zone"]
         instant = None
         if zone is not None:

@@ -28,7 +28,9 @@ DIAGNOSIS_DAYS: Final = 90
 # ICD-10 chapter II: C00-C97 are malignant neoplasms; C77-C80 are secondary or of unspecified site.
 _OTHER_CANCER_ICD: Final = re.compile(r"C(?:[0-6]\d|7[0-6]|8[1-9]|9[0-7])")
 # SNOMED CT gives no hierarchy by prefix: a malignant neoplasm is known by its display.
-_CANCER_WORDS: Final = re.compile(r"carcinoma|cancer|malignan|lymphoma|leuk(?:a)?emia|sarcoma|melanoma|myeloma|癌|恶性肿瘤|肉瘤|淋巴瘤|白血病")
+_CANCER_WORDS: Final = re.compile(
+    r"carcinoma|cancer|malignan|lymphoma|leuk(?:a)?emia|sarcoma|melanoma|myeloma|癌|恶性肿瘤|肉瘤|淋巴瘤|白血病"
+)
 _NOT_A_PRIMARY: Final = re.compile(r"second|metasta|转移|继发|history|family|家族|病史|suspect|screen")
 
 

@@ -85,7 +85,11 @@ def coded(value: object) -> Coded:
     concept = object_of(value)
     items = list_of(concept.get("coding")) or ([concept] if "code" in concept or "system" in concept else [])
     codings = tuple(
-        Coding(normalise_system(text_of(i.get("system"))) or None, text_of(i.get("code")) or None, text_of(i.get("display")))
+        Coding(
+            normalise_system(text_of(i.get("system"))) or None,
+            text_of(i.get("code")) or None,
+            text_of(i.get("display")),
+        )
         for i in map(object_of, items)
     )
     return Coded(codings, text_of(concept.get("text")))

@@ -110,7 +110,14 @@ class Fact:
 
     @classmethod
     def unknown(
-        cls, name: str, whole: Values, reason: Reason, *, lean: Values | None = None, of: str = "", **rest: object
+        cls,
+        name: str,
+        whole: Values,
+        reason: Reason,
+        *,
+        lean: Values | None = None,
+        of: str = "",
+        **rest: object,
     ) -> Fact:
         """Return a fact that is not known.
 

@@ -16,6 +16,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Evidence, Fact, Reason, yes_or_no
+from cds_service.facts.labs import cited
 from cds_service.facts.names import histology_side
 from cds_service.facts.need import Need
 from cds_service.logic.values import EITHER
@@ -61,7 +62,9 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         side = yes_or_no(sides.pop())
         assert side is not None  # noqa: S101 - only decided sides are specific
         if all(one.confirm for one in newest):
-            return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=side, evidence=evidence, says="an old code to confirm")
+            return Fact.unknown(
+                name, EITHER, Reason.CLINICIAN, lean=side, evidence=evidence, says="an old code to confirm"
+            )
         return Fact.for_good(name, side, evidence=evidence, says=str(newest[0].evidence.value))
     pending = [one for one in reports if not one.final and one.side is not None]
     if pending:
@@ -93,10 +96,11 @@ def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
     frame, options = chart.disease, disease_options(chart)
     asked = chart.value_sets[options["histology_observation_value_set"]]
     for entry in chart.observations:
-        if entry.code.find(asked) and entry.has_value and frame.is_about(entry, chart.conditions):
-            if not _is_metastasis(entry.answer):
-                evidence = Evidence(entry.reference, entry.answer.label or None, None, entry.when.text if entry.when else None)
-                yield _judge(chart, definition, entry.answer, evidence, entry.when, final=entry.usable)
+        if not entry.code.find(asked) or not entry.has_value or _is_metastasis(entry.answer):
+            continue
+        if frame.is_about(entry, chart.conditions):
+            evidence = cited(entry)
+            yield _judge(chart, definition, entry.answer, evidence, entry.when, final=entry.usable)
     sites = [*options["site_value_sets"], *options["not_carcinoma_value_sets"]]
     for condition in chart.conditions:
         if condition.refuted or not any(condition.code.find(chart.value_sets[name]) for name in sites):
@@ -105,7 +109,15 @@ def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
         for code, own in ((condition.morphology, False), (condition.code, True)):
             if code.readable and not _is_metastasis(code):
                 evidence = Evidence(condition.reference, code.label, None, day)
-                report = _judge(chart, definition, code, evidence, condition.when, final=condition.confirmed, from_site=own)
+                report = _judge(
+                    chart,
+                    definition,
+                    code,
+                    evidence,
+                    condition.when,
+                    final=condition.confirmed,
+                    from_site=own,
+                )
                 # A site code's words ("nasopharyngeal carcinoma") are not a histology report.
                 if not (own and report.by_text):
                     yield report
@@ -116,7 +128,13 @@ def _is_metastasis(code: Coded) -> bool:
 
 
 def _judge(
-    chart: Chart, definition: FactDefinition, code: Coded, evidence: Evidence, when: When | None, *, final: bool,
+    chart: Chart,
+    definition: FactDefinition,
+    code: Coded,
+    evidence: Evidence,
+    when: When | None,
+    *,
+    final: bool,
     from_site: bool = False,
 ) -> _Report:
     sets, options = chart.value_sets, definition.options

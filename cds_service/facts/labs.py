@@ -119,7 +119,12 @@ def _judged(chart: Chart, definition: FactDefinition, need: Need, entries: Seque
 
 
 def _annotated(
-    fact: Fact, found: Sequence[ObservationEntry], newest: Sequence[ObservationEntry], window: Window, need: Need, chart: Chart
+    fact: Fact,
+    found: Sequence[ObservationEntry],
+    newest: Sequence[ObservationEntry],
+    window: Window,
+    need: Need,
+    chart: Chart,
 ) -> Fact:
     """Say what was passed over, and until when the result counts."""
     notes = []
@@ -146,7 +151,11 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
     found = units.unit_property(analyte, entry.amount.unit) if entry.amount.unit else None
     ends = [end for end in (canonical.low, canonical.high) if end is not None] if canonical else []
     # A moles code with a mass unit, or a number no patient has, is a unit slip: nothing can be concluded.
-    if canonical is None or (wanted and found and wanted != found) or not all(units.within_bounds(analyte, e) for e in ends):
+    if (
+        canonical is None
+        or (wanted and found and wanted != found)
+        or not all(units.within_bounds(analyte, e) for e in ends)
+    ):
         return Measured(ANY_NUMBER, Missing(definition.name, Reason.UNIT_UNUSABLE))
     inexact = None if entry.amount.exact else Missing(definition.name, Reason.COMPARATOR)
     if need.unit != XULN:
@@ -159,15 +168,23 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
         return Measured(Numbers((target,)), inexact, note)
     limits = upper_limits(entry, analyte, chart.person)
     if not limits.highs:
-        return Measured(ANY_NUMBER, Missing(limits.missing_fact or definition.name, limits.reason or Reason.NO_REFERENCE_RANGE))
+        return Measured(
+            ANY_NUMBER,
+            Missing(limits.missing_fact or definition.name, limits.reason or Reason.NO_REFERENCE_RANGE),
+        )
     numbers = Numbers(tuple(dict.fromkeys(_divided(canonical, high) for high in limits.highs)))
     missing = inexact
     if len(limits.highs) > 1:
         missing = Missing("sex", Reason.NO_RECORD)
-    unit = units.canonical_unit(analyte)
+    unit = _shown_unit(units.canonical_unit(analyte))
     shown = " or ".join(plain_number(high) for high in limits.highs)
     ratio = f"{plain_number(numbers.intervals[0].low)} x ULN; " if entry.amount.exact and len(limits.highs) == 1 else ""
     return Measured(numbers, missing, f"{ratio}upper limit {shown} {unit}".strip(), limits.notes)
+
+
+def _shown_unit(unit: str) -> str:
+    """Return a unit for people; UCUM's signs for "no unit" are none."""
+    return "" if unit == "1" or unit.startswith("{") else unit
 
 
 def _converted(analyte: str, amount: Amount, unit: str | None) -> Interval | None:

@@ -14,7 +14,7 @@ from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.labs import cited, measure
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
-from cds_service.logic.values import EITHER, YES, Numbers
+from cds_service.logic.values import EITHER, YES
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -29,7 +29,9 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
         (size, entry)
         for entry in chart.observations
         if entry.usable and entry.code.find(sizes) and (size := _size(chart, definition, need, entry)) is not None
-        if entry.when is not None and entry.when.last <= chart.moment.as_of and (first is None or entry.when.last <= first.first)
+        if entry.when is not None
+        and entry.when.last <= chart.moment.as_of
+        and (first is None or entry.when.last <= first.first)
     ]
     if found:
         largest, entry = max(found, key=lambda pair: (pair[0], pair[1].reference))
@@ -37,7 +39,14 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
         if largest >= Decimal(str(options["any_lesion_mm"])):
             return Fact.known(name, YES, evidence=evidence, says=f"largest lesion {largest:f} mm")
         lean = YES if largest >= Decimal(str(options["not_a_node_mm"])) else None
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=f"largest lesion {largest:f} mm")
+        return Fact.unknown(
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=lean,
+            evidence=evidence,
+            says=f"largest lesion {largest:f} mm",
+        )
     if not chart.complete(["Observation"]):
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)
     return Fact.unknown(name, EITHER, Reason.CLINICIAN, says="no lesion size on record before treatment")
@@ -46,5 +55,4 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
 def _size(chart: Chart, definition: FactDefinition, need: Need, entry: ObservationEntry) -> Decimal | None:
     """Return the smallest size a result can mean, in mm; None when it cannot be used."""
     numbers = measure(chart, definition, need, entry).numbers
-    lows = [interval.low for interval in numbers.intervals] if isinstance(numbers, Numbers) else []
-    return min((low for low in lows if low is not None), default=None)
+    return min((i.low for i in numbers.intervals if i.low is not None), default=None)

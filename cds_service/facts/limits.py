@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Final
 
 from cds_service.facts import units
-from cds_service.facts.dates import ANY_TIME
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Reason
 from cds_service.facts.observations import ObservationEntry, ReferenceRange
@@ -84,7 +83,7 @@ def _of_age(one: ReferenceRange, entry: ObservationEntry, person: Person) -> boo
     """Say whether the patient's age on the result's day may lie in the range's."""
     if one.age_low is None and one.age_high is None:
         return True
-    ages = person.ages(entry.when or ANY_TIME) if entry.when else None
+    ages = person.ages(entry.when) if entry.when is not None else None
     if ages is None:
         return True
     years = [i.low for i in ages.intervals if i.low is not None]

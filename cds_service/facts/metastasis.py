@@ -17,7 +17,7 @@ from cds_service.facts.labs import cited
 from cds_service.facts.names import doubted, plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
-from cds_service.facts.spread import Spread, annotations, at_diagnosis, cited_condition, spread
+from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, notes_of, spread
 from cds_service.facts.staging import (
     Baseline,
     Meaning,
@@ -55,7 +55,7 @@ def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> 
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says="M0 beside a distant metastasis")
     if then:
         says = "; ".join(one.code.label for one in then)
-        return Fact.for_good(name, YES, evidence=evidence, notes=annotations(then), says=says)
+        return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(then), says=says)
     late = tuple(one.evidence for one in base.later) + tuple(cited_condition(one) for one in later)
     if base.category == "M0":
         if late and not chart.disease.treated:
@@ -70,7 +70,9 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     groups = latest_groups(base)
     if groups and {meaning(one, options["stage_meaning"]) for one in groups} == {Meaning.M1}:
         evidence = tuple(one.evidence for one in groups)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=f"only stage {groups[0].value}")
+        return Fact.unknown(
+            name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=f"only stage {groups[0].value}"
+        )
     if late:
         return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=late, says=_NOT_DE_NOVO)
     unclear = at_diagnosis(chart, found.ours, Truth.UNKNOWN)
@@ -90,7 +92,9 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     unspecific = [c for c in chart.conditions if c.confirmed and c.code.find(vague) and not c.code.find(regional)]
     fact = unread_or_absent(chart, name, base)
     if unspecific and not base.pending and not base.named:
-        return Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=tuple(cited_condition(one) for one in unspecific))
+        return Fact.unknown(
+            name, EITHER, Reason.NOT_SPECIFIC, evidence=tuple(cited_condition(one) for one in unspecific)
+        )
     named = [c for c in chart.conditions if _names_distant(c.code) and not c.refuted]
     if named and fact.missing[0].reason in (Reason.NO_RECORD, Reason.UNMAPPED_CODE):
         lean = None if all(doubted(c.code.label) for c in named) else YES
@@ -104,7 +108,9 @@ _DISTANT_WORDS: Final = re.compile(
     r"|(?:bone|lung|liver|hepatic|brain|distant|osseous|pulmonary|adrenal) metasta"
     r"|metasta\w* (?:to|in|of) (?:the )?(?:bone|lung|liver|brain|spine)"
 )
-_LIVER_WORDS: Final = re.compile(r"肝\S{0,6}转移|转移性肝|(?:liver|hepatic) metasta|metasta\w* (?:to|in|of) (?:the )?liver")
+_LIVER_WORDS: Final = re.compile(
+    r"肝\S{0,6}转移|转移性肝|(?:liver|hepatic) metasta|metasta\w* (?:to|in|of) (?:the )?liver"
+)
 
 
 def _by_text(code: Coded) -> bool:
@@ -129,16 +135,20 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     if found.contradicted or (present and absent and not _ordered(present, absent)):
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=seen + denied)
     if found.ours or (present and not (absent and _ordered(present, absent))):
-        return Fact.known(name, YES, evidence=seen, notes=annotations(found.ours))
+        return Fact.known(name, YES, evidence=seen, notes=notes_of(found.ours))
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="beside another active cancer")
+        return Fact.unknown(
+            name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="beside another active cancer"
+        )
     if found.refuted or absent:
         return Fact.known(name, NO, evidence=denied)
     if found.unsure:
         evidence = tuple(cited_condition(one) for one in found.unsure)
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
-    named = [c for c in chart.conditions if _by_text(c.code) and _LIVER_WORDS.search(plain(c.code.label)) and not c.refuted]
+    named = [
+        c for c in chart.conditions if _by_text(c.code) and _LIVER_WORDS.search(plain(c.code.label)) and not c.refuted
+    ]
     if named:
         lean = None if all(doubted(c.code.label) for c in named) else YES
         evidence = tuple(cited_condition(one) for one in named)

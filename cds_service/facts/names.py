@@ -21,8 +21,9 @@ def plain(text: str) -> str:
 
 
 _DOUBT: Final = re.compile(
-    r"疑似|可疑|考虑|待排|排除|除外|否认|未见|无.{0,4}史|家族史|既往|病史|\?|？|rule[ds]? out|r/o|suspect|suspicious|possible|probable"
-    r"|query|no evidence|negative for|without|denies|history|family|not |\bno\b|exclude"
+    r"疑似|可疑|考虑|待排|排除|除外|否认|未见|无.{0,4}史|家族史|既往|病史|\?"
+    r"|rule[ds]? out|r/o|suspect|suspicious|possible|probable|query|no evidence|negative for"
+    r"|without|denies|history|family|not |\bno\b|exclude"
 )
 
 
@@ -100,7 +101,10 @@ def stage_group_in(text: str) -> str | None:
 
 def edition_in(text: str) -> str | None:
     """Return the staging edition named in a text ("AJCC 第9版", "8th edition"), None for none."""
-    match = re.search(r"第\s*([6-9九八七六])\s*版|([6-9])\s*(?:th|\.)?\s*(?:ed|version|auflage|版)|(?:version|edition|v)\s*([6-9])", plain(text))
+    match = re.search(
+        r"第\s*([6-9九八七六])\s*版|([6-9])\s*(?:th|\.)?\s*(?:ed|version|auflage|版)|(?:version|edition|v)\s*([6-9])",
+        plain(text),
+    )
     if match is None:
         return None
     found = match[1] or match[2] or match[3]

@@ -153,7 +153,11 @@ def _interpretation(element: Mapping[str, Any]) -> Coded:
 
 def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> ObservationEntry:
     """Add the value and the ranges of an Observation or of one of its components."""
-    names = [name for name in element if name.startswith("value") and len(name) > 5 and element[name] not in (None, "", {}, [])]
+    names = [
+        name
+        for name in element
+        if name.startswith("value") and len(name) > 5 and element[name] not in (None, "", {}, [])
+    ]
     ranges = tuple(_range(object_of(item)) for item in list_of(element.get("referenceRange")))
     if not names or (element.get("dataAbsentReason") and names == []):
         return replace(entry, ranges=ranges)
@@ -236,7 +240,11 @@ def amount_in_text(text: str) -> Amount | None:
     match = _IN_TEXT.fullmatch(unicodedata.normalize("NFKC", text).strip())
     if match is None or (match["unit"] or "").startswith((",", "-", "~", "/", ".", ":", "to", "(")):
         return None
-    return _amount(Decimal(match["number"]), _COMPARATORS.get(match["comparator"] or "", ""), (match["unit"] or "").strip() or None)
+    return _amount(
+        Decimal(match["number"]),
+        _COMPARATORS.get(match["comparator"] or "", ""),
+        (match["unit"] or "").strip() or None,
+    )
 
 
 _RANGE_TEXT: Final = re.compile(

@@ -46,7 +46,13 @@ def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> 
     # 70 and more maps to ECOG 0 or 1 in the German registries' table: support, never a pass.
     lean = _lean(other, support)
     return Fact.unknown(
-        definition.name, ANY_NUMBER, Reason.CLINICIAN, lean=lean, evidence=other.evidence, says="Karnofsky only", until=other.until
+        definition.name,
+        ANY_NUMBER,
+        Reason.CLINICIAN,
+        lean=lean,
+        evidence=other.evidence,
+        says="Karnofsky only",
+        until=other.until,
     )
 
 
@@ -64,11 +70,19 @@ def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact | Non
         return None
     for entry in chart.observations:
         if entry.usable and entry.code.find(chart.value_sets[definition.options["value_set"]]) and entry.answer.text:
-            match = re.search(r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])", plain(entry.answer.text))
+            match = re.search(
+                r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])",
+                plain(entry.answer.text),
+            )
             if match is not None:
                 grade = Decimal(match[2] or match[1] or match[3])
                 return Fact.unknown(
-                    definition.name, ANY_NUMBER, Reason.CLINICIAN, lean=Numbers.of(grade), evidence=(cited(entry),), says="as text only"
+                    definition.name,
+                    ANY_NUMBER,
+                    Reason.CLINICIAN,
+                    lean=Numbers.of(grade),
+                    evidence=(cited(entry),),
+                    says="as text only",
                 )
     return None
 
@@ -97,5 +111,3 @@ def _graded(entry: ObservationEntry, grades: Mapping[tuple[str, str], Decimal]) 
 def _grade(answer: Coded, grades: Mapping[tuple[str, str], Decimal]) -> Decimal | None:
     found = {grades[key] for c in answer.codings if c.system and c.code and (key := (c.system, c.code)) in grades}
     return found.pop() if len(found) == 1 else None
-
-

@@ -92,7 +92,11 @@ def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     youngest = min(i.low for i in today.intervals if i.low is not None)
     evidence = Evidence(person.reference, person.birth.text, None, chart.moment.as_of.isoformat(), "birth date")
     fact = Fact.known(
-        definition.name, today, later=Numbers((Interval(low=youngest),)), evidence=(evidence,), says=_years(today)
+        definition.name,
+        today,
+        later=Numbers((Interval(low=youngest),)),
+        evidence=(evidence,),
+        says=_years(today),
     )
     if len(today.intervals) == 1:
         return fact

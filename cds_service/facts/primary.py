@@ -12,7 +12,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.names import doubted, names_nasopharyngeal_carcinoma
 from cds_service.facts.need import Need
-from cds_service.facts.spread import annotations, cited_condition
+from cds_service.facts.spread import cited_condition, notes_of
 from cds_service.logic.values import EITHER, NO, YES
 
 if TYPE_CHECKING:
@@ -54,11 +54,16 @@ def _confirmed(chart: Chart, name: str, entries: list[ConditionEntry]) -> Fact:
     if not active and chart.moment.gate == _SCREENING:
         evidence = tuple(cited_condition(entry, entry.clinical) for entry in entries)
         return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=NO, evidence=evidence, says=f"recorded as {entries[0].clinical}"
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=NO,
+            evidence=evidence,
+            says=f"recorded as {entries[0].clinical}",
         )
     resting = active or entries
     evidence = tuple(cited_condition(entry) for entry in resting)
-    return Fact.for_good(name, YES, evidence=evidence, notes=annotations(resting), says=resting[0].code.label)
+    return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(resting), says=resting[0].code.label)
 
 
 def _before(left: ConditionEntry, right: ConditionEntry) -> bool:
@@ -84,7 +89,11 @@ def _absent(chart: Chart, name: str, definition: FactDefinition) -> Fact:
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)
     if other:
         return Fact.known(name, NO, evidence=tuple(cited_condition(entry) for entry in other), says=other[0].code.label)
-    usable = [e for e in chart.conditions if any(c.code and chart.value_sets.is_known_system(c.system) for c in e.code.codings)]
+    usable = [
+        e
+        for e in chart.conditions
+        if any(c.code and chart.value_sets.is_known_system(c.system) for c in e.code.codings)
+    ]
     if not usable:
         return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if chart.conditions else Reason.NO_RECORD)
     return Fact.known(name, NO, notes=("assumed-absent",), says="not on the problem list")

@@ -51,7 +51,9 @@ def ckd_epi_2021(age: Decimal, sex: str, creatinine_mg_dl: Decimal) -> Decimal:
     female = sex == FEMALE
     kappa, alpha = (Decimal("0.7"), Decimal("-0.241")) if female else (Decimal("0.9"), Decimal("-0.302"))
     ratio = creatinine_mg_dl / kappa
-    value = 142 * min(ratio, Decimal(1)) ** alpha * max(ratio, Decimal(1)) ** Decimal("-1.200") * Decimal("0.9938") ** age
+    value = (
+        142 * min(ratio, Decimal(1)) ** alpha * max(ratio, Decimal(1)) ** Decimal("-1.200") * Decimal("0.9938") ** age
+    )
     return value * Decimal("1.012") if female else value
 
 
@@ -182,7 +184,9 @@ def _age_missing(chart: Chart, creatinine: Fact) -> tuple[Missing, ...]:
 def _sex_missing(numbers: Numbers, chart: Chart) -> tuple[Missing, ...]:
     if len(numbers.intervals) < 2:
         return ()
-    return (Missing("sex", Reason.NO_RECORD),) if len(chart.person.sexes) > 1 else (Missing("age", Reason.IMPRECISE_DATE),)
+    return (
+        (Missing("sex", Reason.NO_RECORD),) if len(chart.person.sexes) > 1 else (Missing("age", Reason.IMPRECISE_DATE),)
+    )
 
 
 def _shown(numbers: Numbers) -> str:

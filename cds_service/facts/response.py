@@ -43,20 +43,19 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
                 return Fact.unknown(name, EITHER, Reason.NOT_FETCHED, lean=NO, evidence=evidence)
             return _in_induction(name, cycles, least, evidence)
     assessed = _assessed(chart, definition, cycles, least)
+    seen = evidence + assessed.evidence
+    complete = chart.complete(TREATMENT_TYPES)
     if not cycles.countable or only_named:
-        lean = NO if begun and begun < least or begun > most else assessed.lean
+        lean = NO if (begun and begun < least) or begun > most else assessed.lean
         says = f"about {begun} cycles by the record's dates: not countable" if begun else "cycles not countable"
-        reason = Reason.CLINICIAN if chart.complete(TREATMENT_TYPES) else Reason.NOT_FETCHED
-        return Fact.unknown(name, EITHER, reason, lean=lean if lean != EITHER else None, evidence=evidence + assessed.evidence, says=says)
-    seen = {one.kind for one in treatments.counting}
-    if TreatmentClass.PD1 not in seen:
+        reason = Reason.CLINICIAN if complete else Reason.NOT_FETCHED
+        return Fact.unknown(name, EITHER, reason, lean=lean, evidence=seen, says=says)
+    if not treatments.of(TreatmentClass.PD1):
         if other_half_named(chart):
-            lean = assessed.lean if assessed.lean != EITHER else None
-            return Fact.unknown(
-                name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence + assessed.evidence, says="PD-1 inhibitor by name only"
-            )
-        reason = Reason.NO_RECORD if chart.complete(TREATMENT_TYPES) else Reason.NOT_FETCHED
-        return Fact.unknown(name, EITHER, reason, of=str(options["other_half"]), evidence=evidence, says="no PD-1 inhibitor seen")
+            says = "PD-1 inhibitor by name only"
+            return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=assessed.lean, evidence=seen, says=says)
+        reason, says = Reason.NO_RECORD if complete else Reason.NOT_FETCHED, "no PD-1 inhibitor seen"
+        return Fact.unknown(name, EITHER, reason, of=str(options["other_half"]), evidence=evidence, says=says)
     return replace(assessed, evidence=assessed.evidence + evidence)
 
 
@@ -75,18 +74,22 @@ def _assessed(chart: Chart, definition: FactDefinition, cycles: Cycles, least: i
     name = definition.name
     began = cycles.began(least)
     asked = chart.value_sets[definition.options["value_set"]]
-    found = [e for e in chart.observations if e.code.find(asked) and e.has_value and chart.disease.is_about(e, chart.conditions)]
+    found = [
+        e
+        for e in chart.observations
+        if e.code.find(asked) and e.has_value and chart.disease.is_about(e, chart.conditions)
+    ]
     after = [e for e in found if began is not None and (e.when or ANY_TIME).last > began]
     usable = [entry for entry in after if entry.usable]
     if usable:
         newest = [usable[at] for at in latest([entry.when or ANY_TIME for entry in usable])]
         fact = _of(chart, definition, newest)
         if began is not None and all((entry.when or ANY_TIME).first <= began for entry in newest):
-            return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=fact.value.now, evidence=fact.evidence)  # type: ignore[arg-type]
+            return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=fact.value.now, evidence=fact.evidence)
         return fact
     if after:
         lean = _of(chart, definition, after).lean
-        return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=lean, evidence=tuple(cited(e) for e in after))  # type: ignore[arg-type]
+        return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=lean, evidence=tuple(cited(e) for e in after))
     reason = Reason.NO_RECORD if chart.complete(["Observation"]) else Reason.NOT_FETCHED
     return Fact.unknown(name, EITHER, reason, evidence=tuple(cited(entry) for entry in found))
 
@@ -115,5 +118,3 @@ def _side(chart: Chart, definition: FactDefinition, entry: ObservationEntry) -> 
     yes = any(entry.answer.find(sets[name]) for name in options["response_value_sets"])
     no = any(entry.answer.find(sets[name]) for name in options["no_response_value_sets"])
     return None if yes == no else yes
-
-

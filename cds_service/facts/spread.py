@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cds_service.facts.codes import ValueSet
 from cds_service.facts.conditions import ConditionEntry
@@ -37,7 +37,9 @@ class Spread:
 
 def spread(chart: Chart, value_set: ValueSet) -> Spread:
     """Sort the chart's entries of a value set; one linked to another primary is not used."""
-    found = [entry for entry in chart.conditions if entry.code.find(value_set) and not _of_another_primary(chart, entry)]
+    found = [
+        entry for entry in chart.conditions if entry.code.find(value_set) and not _of_another_primary(chart, entry)
+    ]
     confirmed = [entry for entry in found if entry.confirmed]
     refuted = [entry for entry in found if entry.refuted]
     live = [entry for entry in confirmed if not _overruled(entry, refuted)]
@@ -88,8 +90,6 @@ def cited_condition(entry: ConditionEntry, note: str = "") -> Evidence:
     return Evidence(entry.reference, entry.code.label or None, None, entry.when.text if entry.when else None, note)
 
 
-def annotations(entries: Sequence[ConditionEntry]) -> tuple[str, ...]:
+def notes_of(entries: Sequence[ConditionEntry]) -> tuple[str, ...]:
     """Return the notes of entries that a fact rests on."""
     return tuple(dict.fromkeys(note for entry in entries for note in entry.notes))
-
-

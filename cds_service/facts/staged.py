@@ -76,18 +76,26 @@ class StageRecord:
 
 
 def stage_records(
-    chart: Chart, observations: Sequence[ObservationEntry], conditions: Sequence[ConditionEntry], options: Mapping[str, Any]
+    chart: Chart,
+    observations: Sequence[ObservationEntry],
+    conditions: Sequence[ConditionEntry],
+    options: Mapping[str, Any],
 ) -> Iterator[StageRecord]:
     """Yield every staging record of the disease, whatever its date."""
     sets = chart.value_sets
-    m_types, groups = sets[options["m_type_value_set"]], [sets[name] for name in options["stage_type_value_sets"]]
+    m_types, groups = (
+        sets[options["m_type_value_set"]],
+        [sets[name] for name in options["stage_type_value_sets"]],
+    )
     m_values, group_values = sets[options["m_value_set"]], sets[options["stage_value_set"]]
     methods = [sets[name] for name in options["edition_value_sets"]]
     for entry in observations:
         kind = entry.code.find(m_types)
         if kind is not None:
             record = _m_record(entry, m_values)
-            yield replace(record, pathologic=record.pathologic or "path" in kind.display.lower() or "pM" in kind.display)
+            yield replace(
+                record, pathologic=record.pathologic or "path" in kind.display.lower() or "pM" in kind.display
+            )
         elif any(entry.code.find(one) for one in groups):
             record = _group(entry.answer, group_values, [entry.method, entry.code], methods)
             yield replace(record, reference=entry.reference, when=entry.when, usable=entry.usable)
@@ -98,7 +106,10 @@ def stage_records(
                 yield replace(record, reference=condition.reference, when=condition.when)
 
 
-_CODE: Final = re.compile(r"(?P<prefix>[acpyrm()]*?)(?P<value>m[01x][a-d]?|[0-4][abc]?[0-9]?|iv[abc]?|iii[abc]?|ii[abc]?|i[abc]?)(?:\(.*\))?", re.I)
+_CODE: Final = re.compile(
+    r"(?P<prefix>[acpyrm()]*?)(?P<value>m[01x][a-d]?|[0-4][abc]?[0-9]?|iv[abc]?|iii[abc]?|ii[abc]?|i[abc]?)(?:\(.*\))?",
+    re.I,
+)
 _GROUP_NUMBERS: Final = ("0", "I", "II", "III", "IV")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cds_service.facts.dates import ANY_TIME, latest
 from cds_service.facts.definitions import FactDefinition
@@ -74,9 +74,7 @@ def baseline(chart: Chart) -> Baseline:
     sides = {one.metastatic for one in winners}
     category = "" if not winners else "conflict" if len(sides) > 1 else "M1" if sides == {True} else "M0"
     metastatic = [
-        one
-        for one, answer in placed
-        if answer is Truth.FALSE and (one.metastatic or meaning(one, table) is Meaning.M1)
+        one for one, answer in placed if answer is Truth.FALSE and (one.metastatic or meaning(one, table) is Meaning.M1)
     ]
     return Baseline(
         m=tuple(winners),
@@ -117,7 +115,6 @@ def meaning(record: StageRecord, table: Table) -> Meaning | None:
     return Meaning(table[record.edition][record.value])
 
 
-
 def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return whether the disease was stage IV by distant metastasis at diagnosis."""
     name, base, table = definition.name, baseline(chart), _table(chart)
@@ -138,7 +135,9 @@ def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fa
         if Meaning.M1 in meanings:
             return _conflict(name, (*base.m, *base.groups), "M0, but the stage group means M1 by its edition")
         if beside:
-            return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=with_spread, says="M0 beside a distant metastasis")
+            return Fact.unknown(
+                name, EITHER, Reason.CONFLICT, evidence=with_spread, says="M0 beside a distant metastasis"
+            )
         return without_metastasis(chart, name, evidence, base.m[0].value)
     return _by_group(chart, name, base, table, beside, found)
 
@@ -155,21 +154,28 @@ def _conflict(name: str, records: Sequence[StageRecord], says: str, lean: Choice
     )
 
 
-def _by_group(
-    chart: Chart, name: str, base: Baseline, table: Table, beside: Sequence[object], found: Spread
-) -> Fact:
+def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Sequence[object], found: Spread) -> Fact:
     """Judge without an M category: the table's cell for the latest group."""
     groups = latest_groups(base)
     evidence = tuple(one.evidence for one in groups) + tuple(cited_condition(one) for one in found.ours)
     meanings = {meaning(one, table) for one in groups}
     confirmed = Fact.unknown(
-        name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="distant metastasis recorded, stage to confirm"
+        name,
+        EITHER,
+        Reason.CLINICIAN,
+        lean=YES,
+        evidence=evidence,
+        says="distant metastasis recorded, stage to confirm",
     )
     if len(meanings) > 1:
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says="stage groups of the same time differ")
+        return Fact.unknown(
+            name, EITHER, Reason.CONFLICT, evidence=evidence, says="stage groups of the same time differ"
+        )
     if not groups:
         return _without_group(chart, name, base, beside, found, confirmed)
-    shown = f"stage {groups[0].value}" + (f", edition {groups[0].edition}" if groups[0].edition else ", edition not recorded")
+    shown = f"stage {groups[0].value}" + (
+        f", edition {groups[0].edition}" if groups[0].edition else ", edition not recorded"
+    )
     match meanings.pop():
         case Meaning.M1:
             return Fact.for_good(name, YES, evidence=evidence, says=shown)
@@ -181,12 +187,16 @@ def _by_group(
         case Meaning.INVALID:
             return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=f"{shown}: no such group")
         case Meaning.UNSPECIFIC:
-            return confirmed if beside else Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence, says=shown)
+            return (
+                confirmed if beside else Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence, says=shown)
+            )
         case _:
             if beside:
                 return confirmed
             if lean := _by_named_edition(groups, table):
-                return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=f"{shown} as a code")
+                return Fact.unknown(
+                    name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=f"{shown} as a code"
+                )
             return Fact.unknown(name, EITHER, Reason.EDITION_UNKNOWN, evidence=evidence, says=shown)
 
 
@@ -196,7 +206,9 @@ def latest_groups(base: Baseline) -> list[StageRecord]:
     newest = [pool[at] for at in latest([one.when or ANY_TIME for one in pool])] if pool else []
     dated = [one for one in pool if one.edition and any(one.value == new.value and not new.edition for new in newest)]
     named = {one.value for one in dated}
-    return [one for one in newest if one.edition or one.value not in named] + [one for one in dated if one not in newest]
+    return [one for one in newest if one.edition or one.value not in named] + [
+        one for one in dated if one not in newest
+    ]
 
 
 def _by_named_edition(groups: Sequence[StageRecord], table: Table) -> Choices | None:
@@ -210,7 +222,10 @@ def _without_group(
 ) -> Fact:
     if base.imprecise:
         return Fact.unknown(
-            name, EITHER, Reason.IMPRECISE_DATE, evidence=tuple(one.evidence for one in base.imprecise),
+            name,
+            EITHER,
+            Reason.IMPRECISE_DATE,
+            evidence=tuple(one.evidence for one in base.imprecise),
             says="it cannot be told whether this was at diagnosis",
         )
     if beside:
@@ -218,7 +233,12 @@ def _without_group(
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
         return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="a metastasis beside another active cancer"
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=YES,
+            evidence=evidence,
+            says="a metastasis beside another active cancer",
         )
     return unread_or_absent(chart, name, base)
 
@@ -233,7 +253,12 @@ def unread_or_absent(chart: Chart, name: str, base: Baseline) -> Fact:
     if base.named:
         evidence = tuple(one.evidence for one in base.named)
         return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=_named_side(base.named, _table(chart)), evidence=evidence, says="staging as text only"
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=_named_side(base.named, _table(chart)),
+            evidence=evidence,
+            says="staging as text only",
         )
     if not chart.complete(["Observation", "Condition"]):
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)

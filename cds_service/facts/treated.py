@@ -97,7 +97,11 @@ class Treatments:
 
 
 def classify_treatments(
-    chart: Chart, onset: When | None, conditions: Sequence[ConditionEntry], other_cancer: bool, options: Mapping[str, Any]
+    chart: Chart,
+    onset: When | None,
+    conditions: Sequence[ConditionEntry],
+    other_cancer: bool,
+    options: Mapping[str, Any],
 ) -> Treatments:
     """Sort every treatment entry of the chart.
 

@@ -53,9 +53,14 @@ def prior_treatment(chart: Chart, definition: FactDefinition, need: Need) -> Fac
     if unsure or doubtful:
         undated = bool(unsure) or any(one.reason is Reason.IMPRECISE_DATE for one in doubtful)
         reason, lean = Reason.IMPRECISE_DATE if undated else Reason.CLINICIAN, YES
-        says = "; ".join(f"{one.label or 'a treatment'}: {one.doubt or 'its date is imprecise'}" for one in (*unsure, *doubtful))
+        says = "; ".join(
+            f"{one.label or 'a treatment'}: {one.doubt or 'its date is imprecise'}" for one in (*unsure, *doubtful)
+        )
     if not chart.complete(TREATMENT_TYPES):
-        reason, says = Reason.NOT_FETCHED, f"treatments could not all be read; {says}" if doubtful else "treatments could not all be read"
+        reason, says = (
+            Reason.NOT_FETCHED,
+            f"treatments could not all be read; {says}" if doubtful else "treatments could not all be read",
+        )
     return Fact.unknown(name, EITHER, reason, lean=lean, evidence=evidence, says=says)
 
 
@@ -66,7 +71,9 @@ def _row(chart: Chart) -> tuple[Reason, Choices, str]:
     if len(seen) == 2:
         return Reason.CLINICIAN, NO, "nothing but the trial's induction found in this record"
     if len(seen) == 1:
-        half, other = ("chemotherapy", "PD-1 inhibitor") if _CHEMOTHERAPY in seen else ("PD-1 inhibitor", "chemotherapy")
+        half, other = (
+            ("chemotherapy", "PD-1 inhibitor") if _CHEMOTHERAPY in seen else ("PD-1 inhibitor", "chemotherapy")
+        )
         if other_half_named(chart):
             return Reason.CLINICIAN, NO, f"{half} coded, {other} by name only"
         return Reason.CLINICIAN, YES, f"{half} seen without {other}"
@@ -94,5 +101,3 @@ def _named_in_doubt(chart: Chart) -> Sequence[Treatment]:
 
 def _named(treatments: Sequence[Treatment]) -> str:
     return "; ".join(f"{one.label} ({one.when.text if one.when else 'undated'})" for one in treatments)
-
-

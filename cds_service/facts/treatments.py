@@ -98,7 +98,9 @@ def medication_reader(resource_type: str, medications: Mapping[str, Mapping[str,
             authored = when_of(body.get("authoredOn"))
             span = Span(authored, authored)
         reasons, references = _reasons(body)
-        yield TreatmentEntry(source.reference, resource_type, status, given, code, span.start, span.end, reasons, references)
+        yield TreatmentEntry(
+            source.reference, resource_type, status, given, code, span.start, span.end, reasons, references
+        )
 
     return read
 
@@ -182,6 +184,3 @@ def _reasons(body: Mapping[str, Any]) -> tuple[tuple[Coded, ...], tuple[str, ...
     references = [reference_of(item) for item in list_of(body.get("reasonReference"))]
     references += [reference_of(item.get("reference")) for item in either]
     return tuple(c for c in concepts if c.readable), tuple(r for r in references if r)
-
-
-

@@ -92,9 +92,7 @@ def _concentration(name: str, canonical: str, low: str, high: str, *without: str
     per_canonical = _MASS[canonical] if canonical in _MASS else _MOLES[canonical] * molar_mass
     grams: dict[str, tuple[Decimal, Property]] = {unit: (size, "mass") for unit, size in _MASS.items()}
     grams |= {unit: (size * molar_mass, "moles") for unit, size in _MOLES.items()}
-    units = {
-        u: Unit(_MOLAR.divide(size, per_canonical), p) for u, (size, p) in grams.items() if u not in without
-    }
+    units = {u: Unit(_MOLAR.divide(size, per_canonical), p) for u, (size, p) in grams.items() if u not in without}
     return Analyte(canonical, units, Decimal(low), Decimal(high))
 
 
@@ -148,9 +146,7 @@ ANALYTES: Final[Mapping[str, Analyte]] = {
     "pt": _scaled("s", "5", "200", _TIME),
     "aptt": _scaled("s", "10", "400", _TIME),
     # The pound, ounce, inch and foot are exact (international yard and pound agreement, 1959).
-    "body_weight": _scaled(
-        "kg", "2", "400", {"g": "0.001", "[lb_av]": "0.45359237", "[oz_av]": "0.028349523125"}
-    ),
+    "body_weight": _scaled("kg", "2", "400", {"g": "0.001", "[lb_av]": "0.45359237", "[oz_av]": "0.028349523125"}),
     "body_height": _scaled("cm", "30", "250", {"m": "100", "mm": "0.1", "[in_i]": "2.54", "[ft_i]": "30.48"}),
     "body_surface_area": _scaled("m2", "0.1", "4", {}),
     "lesion_size": _scaled("mm", "0", "500", {"cm": "10"}),
@@ -234,14 +230,10 @@ def within_bounds(analyte: str, canonical_value: Decimal) -> bool:
     return canonical_value.is_finite() and entry.low <= canonical_value <= entry.high
 
 
-_MICRO: Final = str.maketrans(
-    {"µ": "u", "μ": "u", "×": "x", "✕": "x", "·": ".", "⋅": ".", "∕": "/", "⁄": "/"}
-)
+_MICRO: Final = str.maketrans({"µ": "u", "μ": "u", "×": "x", "✕": "x", "·": ".", "⋅": ".", "∕": "/", "⁄": "/"})
 _SUPERSCRIPT: Final = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _CELLS: Final = re.compile(r"\.?\{(?:cells?|#|wbcs?|plt|leukocytes|neutrophils|platelets)\}", re.I)
-_POWER: Final = re.compile(
-    r"[x*.]?(?:10(?:\*\*|[*^e])|1e)(3|4|6|9|12)/(l|ml|ul|mcl|mm3|mm\^3|cmm|cumm)", re.I
-)
+_POWER: Final = re.compile(r"[x*.]?(?:10(?:\*\*|[*^e])|1e)(3|4|6|9|12)/(l|ml|ul|mcl|mm3|mm\^3|cmm|cumm)", re.I)
 _THOUSANDS: Final = re.compile(r"(?:k|thou|thousand|tsd\.?)/(ul|mcl|mm3|mm\^3|cmm|cumm)", re.I)
 _PLAIN_COUNT: Final = re.compile(r"(?:cells?|#)?/(l|ml|ul|mcl|nl|mm3|mm\^3|cmm|cumm)", re.I)
 _INDEXED: Final = re.compile(
@@ -303,9 +295,9 @@ def _folded() -> dict[str, str]:
 
 
 _FOLDED: Final = _folded()
-_EXACT_SPELLINGS: Final[Mapping[str, str]] = {
-    u: u for analyte in ANALYTES.values() for u in analyte.units
-} | {spelling: unit for unit, others in _SPELLINGS.items() for spelling in others}
+_EXACT_SPELLINGS: Final[Mapping[str, str]] = {u: u for analyte in ANALYTES.values() for u in analyte.units} | {
+    spelling: unit for unit, others in _SPELLINGS.items() for spelling in others
+}
 
 
 def normalise_unit(text: str) -> str:

@@ -127,9 +127,7 @@ def _by_reference(drugs: list[Found]) -> dict[str, Mapping[str, Any]]:
     """Index Medications by every name they may be cited by; one that is two different things is left out."""
     index: dict[str, Mapping[str, Any]] = {}
     sources, _copies, _doubt = without_copies(drugs)
-    unclear = {
-        one.reference for one in sources if sum(other.reference == one.reference for other in sources) > 1
-    }
+    unclear = {one.reference for one in sources if sum(other.reference == one.reference for other in sources) > 1}
     for source in sources:
         if source.reference not in unclear:
             index[source.reference] = source.body

@@ -17,8 +17,8 @@ _FEWER: Final = "the Bundle holds fewer records than it announces"
 def read_bundle(body: Any) -> Record:
     """Read a Bundle that holds one Patient and everything recorded about this patient.
 
-    A type without entries was read and is empty. An OperationOutcome entry that tells of an error, one
-    that is no resource, a ``next`` link or a ``total`` above what is there makes every type's read incomplete.
+    A type without entries was read and is empty. An OperationOutcome entry that tells of an error, an entry
+    that is no resource, a ``next`` link or a ``total`` above what is there makes every read incomplete.
 
     Args:
         body: parsed JSON of any shape.
@@ -50,8 +50,7 @@ def bundle_entries(body: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     if not isinstance(entries, list):
         raise RequestError("entry must be a list.", field="entry")
     return tuple(
-        (_text(entry, "fullUrl"), entry.get("resource") if isinstance(entry, dict) else None)
-        for entry in entries
+        (_text(entry, "fullUrl"), entry.get("resource") if isinstance(entry, dict) else None) for entry in entries
     )
 
 
@@ -88,13 +87,9 @@ def _one_patient(entries: tuple[tuple[str, Any], ...]) -> tuple[Source, PatientN
         raise RequestError("entry holds no Patient.", field="entry")
     sources, _copies, unclear = without_copies(patients)
     if len(sources) > 1 and not unclear:
-        raise RequestError(
-            "entry holds two different Patients; one Bundle is one patient's record.", field="entry"
-        )
+        raise RequestError("entry holds two different Patients; one Bundle is one patient's record.", field="entry")
     if unclear:
-        raise RequestError(
-            "entry holds two versions of the Patient, and nothing tells which is newer.", field="entry"
-        )
+        raise RequestError("entry holds two versions of the Patient, and nothing tells which is newer.", field="entry")
     first = min(patients, key=lambda one: (not one.full_url, one.full_url))
     names = PatientNames(first.id, first.full_url)
     if not names.reference:

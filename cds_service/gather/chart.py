@@ -43,9 +43,7 @@ def read_chart(prefetch: Mapping[str, Any], plan: Plan, patient_id: str, client:
     Source: the eligibility contract, section 4, "What the chart is told".
     """
     if not PATIENT_ID.fullmatch(patient_id):
-        raise RequestError(
-            "context.patientId must be 1 to 64 letters, digits, '-' or '.'.", field="context.patientId"
-        )
+        raise RequestError("context.patientId must be 1 to 64 letters, digits, '-' or '.'.", field="context.patientId")
     check_prefetch(prefetch, frozenset([PATIENT_KEY, *KEYS.values()]))
     given = {s.type: given_search(prefetch[s.key], s.type) for s in plan.searches if s.key in prefetch}
     asked_patient, patient_read = _patient_and(prefetch, plan, patient_id, client, given)
@@ -118,9 +116,7 @@ def _with_drugs(
     chosen = sorted(wanted)[:MAX_DRUG_READS]
     late: tuple[dict[str, Any] | None, Read] = (None, Read.failed(TIME_OUT))
     found = client.together({reference: partial(client.read, reference) for reference in chosen}, late)
-    unread = {
-        name for reference in wanted if found.get(reference, late)[0] is None for name in wanted[reference]
-    }
+    unread = {name for reference in wanted if found.get(reference, late)[0] is None for name in wanted[reference]}
     drugs = tuple((reference, body) for reference, (body, _read) in found.items() if body is not None)
     more = [_spoilt(harvest) if harvest.asked in unread else harvest for harvest in harvests]
     if drugs and more:

@@ -73,9 +73,7 @@ class FhirClient:
         Returns:
             What was found. Incomplete when some pages or records are missing, failed when nothing was read.
         """
-        parts = [
-            self.pages(self._url(search.type, query), search.type) for query in search.queries(patient_id)
-        ]
+        parts = [self.pages(self._url(search.type, query), search.type) for query in search.queries(patient_id)]
         entries = tuple(entry for part in parts for entry in part.entries)
         troubles = [part.read for part in parts if not part.read.complete]
         if not troubles:

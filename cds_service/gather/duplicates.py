@@ -39,9 +39,7 @@ class Found:
         """What evidence calls it: ``Type/id``, else the ``fullUrl``, else a name made from its content."""
         if self.id or self.full_url:
             return f"{self.type}/{self.id}" if self.id else self.full_url
-        return (
-            f"{self.type} (without id, {hashlib.sha256(canonical(self.resource).encode()).hexdigest()[:8]})"
-        )
+        return f"{self.type} (without id, {hashlib.sha256(canonical(self.resource).encode()).hexdigest()[:8]})"
 
 
 def canonical(value: object) -> str:

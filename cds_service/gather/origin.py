@@ -43,9 +43,7 @@ class Origin:
         parts = _split(url)
         if parts.query or parts.fragment or "?" in url or "#" in url:
             raise ValueError("a base URL has no query")
-        return cls(
-            parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], _segments(parts.path)
-        )
+        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], _segments(parts.path))
 
     @property
     def base(self) -> str:

@@ -94,6 +94,3 @@ def _flips(worlds: Mapping[tuple[Scalar, ...], Truth], at: int) -> bool:
         if seen.setdefault(rest, answer) is not answer:
             return True
     return False
-
-
-

@@ -13,7 +13,17 @@ from jsonlogic.core import JSONLogicExpression, JSONLogicSyntaxError, Operator
 from jsonlogic.json_schema.types import BooleanType, StringType
 from jsonlogic.typechecking import typecheck
 
-from cds_service.logic.operators import OPERATOR_NAMES, REGISTRY, Agree, Compare, Equal, In, RuleContext, Var, literal
+from cds_service.logic.operators import (
+    OPERATOR_NAMES,
+    REGISTRY,
+    Agree,
+    Compare,
+    Equal,
+    In,
+    RuleContext,
+    Var,
+    literal,
+)
 from cds_service.logic.truth import State
 from cds_service.logic.values import Scalar, Value
 
@@ -111,7 +121,11 @@ def compile_logic(
         raise LogicError((), error.message) from None
     kind, diagnostics = typecheck(tree, {"type": "object", "properties": {n: {"type": t} for n, t in types.items()}})
     for diagnostic in diagnostics:
-        names = difflib.get_close_matches(diagnostic.message.split("'")[1], list(types), n=1) if "'" in diagnostic.message else []
+        names = (
+            difflib.get_close_matches(diagnostic.message.split("'")[1], list(types), n=1)
+            if "'" in diagnostic.message
+            else []
+        )
         raise LogicError((), diagnostic.message, f"did you mean {names[0]!r}?" if names else "")
     if not isinstance(kind, BooleanType if returns == "sentence" else StringType):
         raise LogicError((), f"the logic must be a {returns}")
@@ -138,7 +152,7 @@ def _guard(logic: Any) -> None:
         if isinstance(item, dict):
             if len(item) != 1:
                 raise LogicError(path, f"an operator object has exactly one key, this has {len(item)}")
-            (name, arguments), = item.items()
+            ((name, arguments),) = item.items()
             if name not in OPERATOR_NAMES:
                 close = difflib.get_close_matches(str(name), OPERATOR_NAMES, n=1)
                 raise LogicError(

@@ -25,6 +25,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
 from jsonlogic.core import JSONLogicSyntaxError, Operator
@@ -113,7 +114,9 @@ class _RuleOperator(Operator):
         if not isinstance(found, allowed):
             wanted = " or ".join(sorted({_TYPE_NAMES[kind] for kind in allowed}))
             context.add_diagnostic(
-                f"argument {position + 1} of {self.operator!r} must be {wanted}, not {_describe(found)}", "argument_type", self
+                f"argument {position + 1} of {self.operator!r} must be {wanted}, not {_describe(found)}",
+                "argument_type",
+                self,
             )
         return found
 
@@ -291,7 +294,10 @@ class If(_RuleOperator):
         for position in range(len(self.arguments) - 3, -1, -2):
             condition = _state(self.arguments[position], context)
             then = _value(self.arguments[position + 1], context)
-            now, later = _choose(condition.now, then.now, branch.now), _choose(condition.later, then.later, branch.later)
+            now, later = (
+                _choose(condition.now, then.now, branch.now),
+                _choose(condition.later, then.later, branch.later),
+            )
             branch = Value(now, later)
         return branch
 
@@ -327,7 +333,7 @@ class Compare(_RuleOperator):
         values = self.values(context)
         return State.all_of(
             State.of(_numeric(left.now, right.now, self.operator), _numeric(left.later, right.later, self.operator))
-            for left, right in zip(values, values[1:], strict=False)
+            for left, right in pairwise(values)
         )
 
 

@@ -194,6 +194,8 @@ class Value:
 
 
 def _sentence(values: Values) -> Truth:
-    if not isinstance(values, Choices) or (values.options is not None and any(isinstance(o, str) for o in values.options)):
+    if not isinstance(values, Choices) or (
+        values.options is not None and any(isinstance(o, str) for o in values.options)
+    ):
         raise TypeError("only a boolean value can stand where a sentence is asked")
     return values.is_in(frozenset([True]))

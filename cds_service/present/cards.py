@@ -57,9 +57,7 @@ def _unchecked(speaking: Speaking, outcome: PatientOutcome, seed: UUID) -> dict[
     verb = "were" if others else "was"
     lists = {name: why for name, why in outcome.unread.items() if name == "Condition"} or dict(outcome.unread)
     whys = [f"{wording.TYPES.get(name, name)} ({why})" for name, why in lists.items()]
-    why = wording.listed(
-        [f"{wording.TYPES.get(name, name)} could not be read ({why})" for name, why in lists.items()]
-    )
+    why = wording.listed([f"{wording.TYPES.get(name, name)} could not be read ({why})" for name, why in lists.items()])
     some = f"{first.trial.id} and {len(others)} more" if others else first.trial.id
     return {
         **_frame(first, uuid5(seed, f"unchecked {first.trial.id}")),

@@ -76,8 +76,10 @@ def _to_confirm(outcome: TrialOutcome) -> str:
     lines = []
     for one in map(outcome.of, outcome.to_confirm):
         leans = " *(the record leans against it)*" if one.leaning is Verdict.FAIL else ""
-        says = " ".join(fact.says for fact in one.facts.values() if fact.says)
-        about = f": {markdown(says)}" if says else ""
+        says = [markdown(fact.says) for fact in one.facts.values() if fact.says]
+        shown = [_evidence(evidence) for evidence in one.evidence if evidence.value is not None]
+        about = "; ".join([*says, *shown[:_EVIDENCE_SHOWN]])
+        about = f": {about}" if about else ""
         lines.append(f"- {markdown_of_rules(one.criterion.short)}{about}{leans}")
     return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
 

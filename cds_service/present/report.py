@@ -6,7 +6,7 @@ from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Tri
 from cds_service.facts.fact import Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import plain
-from cds_service.present.summary import labs_until, last_value
+from cds_service.present.summary import labs_until
 
 _WORD = {Verdict.PASS: "pass   ", Verdict.FAIL: "FAIL   ", Verdict.UNKNOWN: "unknown"}
 
@@ -39,11 +39,10 @@ def _trial(outcome: TrialOutcome, patient: PatientOutcome) -> list[str]:
     if outcome.decisive:
         lines += ["", f"  {wording.MISSING}:"]
         for one in outcome.decisive:
-            about = wording.REASON[one.reason]
-            rest = (
-                "the hospital may have it" if one.reason is Reason.NOT_FETCHED else known(one, patient.as_of)
-            )
-            lines.append(f"    {plain(one.label)}: {about}" + (f" ({rest})" if rest != about else ""))
+            unread = one.reason is Reason.NOT_FETCHED
+            rest = "the hospital may have it" if unread else last_value(one, patient.as_of)
+            about = wording.REASON[one.reason] + (f" ({rest})" if rest else "")
+            lines.append(f"    {plain(one.label)}: {about}")
     if outcome.to_confirm:
         lines += ["", f"  {wording.CONFIRM}:"]
         for criterion in map(outcome.of, outcome.to_confirm):

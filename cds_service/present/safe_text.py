@@ -14,8 +14,8 @@ SUMMARY_LIMIT: Final = 139  # "fewer than 140 characters", counted in code point
 _VALUE_LIMIT: Final = 240
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Whatever GFM gives a meaning: emphasis, links, autolinks (`:`, `@`, `www.`), code, tables, lists, math. A point or
-# a hyphen after a digit and before a letter or digit has none, and "11.4" stays readable where nothing is rendered.
+# Whatever GFM gives a meaning: emphasis, links, autolinks (`:`, `@`, `www.`), code, tables, lists, math. A point
+# or a hyphen between a digit and a letter or digit has none, and so "11.4" stays readable where nothing renders.
 _PUNCTUATION: Final = re.compile(r"[!\"#$()*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])")
 _RULE_PUNCTUATION: Final = re.compile(r"[\\|`*_\[\]~]")
 _HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])

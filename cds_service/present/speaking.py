@@ -45,8 +45,7 @@ def who_speaks(outcome: PatientOutcome, *, pending_too: bool = False) -> Speakin
 def not_checked(outcome: TrialOutcome) -> bool:
     """Say whether the trigger is unknown because its data could not be read."""
     return any(
-        one.verdict is Verdict.UNKNOWN
-        and any(missing.reason is Reason.NOT_FETCHED for missing in one.reasons)
+        one.verdict is Verdict.UNKNOWN and any(missing.reason is Reason.NOT_FETCHED for missing in one.reasons)
         for one in _triggers(outcome)
     ) and not any(one.verdict is Verdict.FAIL for one in _triggers(outcome))
 

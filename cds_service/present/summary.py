@@ -67,7 +67,7 @@ def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
 
 
 def last_value(decisive: Decisive, as_of: date) -> str:
-    """Say what is on record of a missing fact: the last value, its age, what it would give; "" for nothing."""
+    """Say what is on record of a missing fact: last value, age, what it would give; "" for nothing."""
     last = next((one for one in decisive.evidence if one.value is not None), None)
     if last is None:
         return ""

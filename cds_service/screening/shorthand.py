@@ -131,7 +131,9 @@ def _patient(patient: Mapping[str, Any], writer: _Writer) -> Resource:
         resource["gender"] = patient["sex"]
     if "deceased" in patient:
         at = patient["deceased"]
-        resource["deceasedBoolean" if isinstance(at, bool) else "deceasedDateTime"] = at if isinstance(at, bool) else writer.day(at)
+        resource["deceasedBoolean" if isinstance(at, bool) else "deceasedDateTime"] = (
+            at if isinstance(at, bool) else writer.day(at)
+        )
     return resource
 
 
@@ -143,7 +145,13 @@ def _code(item: Mapping[str, Any], default: str) -> Resource:
 
 
 def _quantity(value: Any, unit: Any, comparator: Any = None) -> Resource:
-    found = {"value": value, "unit": unit, "system": _UCUM if unit else None, "code": unit, "comparator": comparator}
+    found = {
+        "value": value,
+        "unit": unit,
+        "system": _UCUM if unit else None,
+        "code": unit,
+        "comparator": comparator,
+    }
     return {key: part for key, part in found.items() if part is not None}
 
 
@@ -210,7 +218,9 @@ def _grade(code: str) -> Callable[[_Writer, Any], None]:
             elif one.get("absent"):
                 body["dataAbsentReason"] = {"coding": [{"code": "error"}]}
             elif "answer" in one:
-                body["valueCodeableConcept"] = _code({"code": one["answer"], "system": one.get("system", "loinc")}, "loinc")
+                body["valueCodeableConcept"] = _code(
+                    {"code": one["answer"], "system": one.get("system", "loinc")}, "loinc"
+                )
             else:
                 body["valueInteger"] = one["value"]
             writer.add("Observation", body)
@@ -222,7 +232,9 @@ def _problems(writer: _Writer, value: Any) -> None:
     for item in value:
         body: Resource = {"code": _code(item, "icd10")}
         if item.get("verification", "confirmed") != "none":
-            body["verificationStatus"] = {"coding": [{"system": _VERIFICATION, "code": item.get("verification", "confirmed")}]}
+            body["verificationStatus"] = {
+                "coding": [{"system": _VERIFICATION, "code": item.get("verification", "confirmed")}]
+            }
         if item.get("clinical", "active") != "none":
             body["clinicalStatus"] = {"coding": [{"system": _CLINICAL, "code": item.get("clinical", "active")}]}
         if "onset" in item:
@@ -275,7 +287,10 @@ def _lesions(writer: _Writer, value: Any) -> None:
     for item in value:
         code = {"coding": [{"system": LOINC, "code": "21889-1"}]}
         when = _effective(writer, {"date": item.get("date", -20)})
-        writer.add("Observation", {"status": _STATUS, "code": code, **when, "valueQuantity": _quantity(item["mm"], "mm")})
+        writer.add(
+            "Observation",
+            {"status": _STATUS, "code": code, **when, "valueQuantity": _quantity(item["mm"], "mm")},
+        )
 
 
 def _responses(writer: _Writer, value: Any) -> None:
@@ -318,7 +333,11 @@ def _drug(writer: _Writer, item: Mapping[str, Any]) -> None:
         drug = _code(item, _ATC)
     else:
         drug = {"coding": [{"system": _ATC, "code": _DRUGS[item["drug"]], "display": item["drug"]}]}
-    body: Resource = {"status": item.get("status", status), "medicationCodeableConcept": drug, **_reason(item)}
+    body: Resource = {
+        "status": item.get("status", status),
+        "medicationCodeableConcept": drug,
+        **_reason(item),
+    }
     if kind == "MedicationRequest":
         body["intent"] = item.get("intent", "order")
         body["authoredOn"] = writer.day(item["date"]) if "date" in item else None
@@ -385,4 +404,3 @@ _WRITERS: Final[Mapping[str, Callable[[_Writer, Any], None]]] = {
     "unread": _unread,
     "fhir": _raw,
 }
-

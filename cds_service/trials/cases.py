@@ -180,9 +180,7 @@ def _cannot(part: Part, names: _Names) -> dict[str, Mapping[str, str]]:
             value.complain(f"unknown criterion {quoted(key)}", did_you_mean(key, names.criteria))
         for verdict in value.entries():
             if verdict not in VERDICTS:
-                value.complain(
-                    f"unknown verdict {quoted(verdict)}", did_you_mean(verdict, VERDICTS), at=(verdict,)
-                )
+                value.complain(f"unknown verdict {quoted(verdict)}", did_you_mean(verdict, VERDICTS), at=(verdict,))
     return {key: value.texts() for key, value in part.entries().items()}
 
 

@@ -36,9 +36,7 @@ def _of(criterion: Criterion, case_file: CaseFile) -> list[Complaint]:
         elif verdict not in shown and verdict not in impossible:
             hint = f"add one, or the reason: cannot: {{{name}: {{{verdict}: ...}}}}"
             complaints.append(Complaint(where, f"no case expects {name!r} to {_verb(verdict)}", hint))
-    if has_numeric_limit(criterion) and not any(
-        case.on_limit for case in case_file.cases if name in case.verdicts
-    ):
+    if has_numeric_limit(criterion) and not any(case.on_limit for case in case_file.cases if name in case.verdicts):
         hint = "mark the case whose value is the limit with on_limit: true"
         complaints.append(Complaint(where, f"no case stands exactly on a limit of {name!r}", hint))
     return complaints

@@ -37,9 +37,7 @@ class Known:
     value_sets: Collection[str]
 
 
-def load_facts(
-    file: Path, *, kinds: Collection[str], value_sets: Collection[str]
-) -> dict[str, FactDefinition]:
+def load_facts(file: Path, *, kinds: Collection[str], value_sets: Collection[str]) -> dict[str, FactDefinition]:
     """Read ``facts.yaml``.
 
     Args:
@@ -107,9 +105,7 @@ def _check_unit(part: Part, analyte: Part | None, definition: FactDefinition) ->
         if definition.type == "number" and not part.present:
             part.complain("a fact with an analyte has a unit")
     if part.present and definition.type in ("boolean", "string"):
-        part.complain(
-            f"only a number has a unit, and {definition.name!r} is a {definition.type}", "remove it"
-        )
+        part.complain(f"only a number has a unit, and {definition.name!r} is a {definition.type}", "remove it")
         return
     named = analyte.data if analyte is not None else None
     known = isinstance(named, str) and named in ANALYTES

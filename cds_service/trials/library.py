@@ -22,9 +22,7 @@ TRIALS: Final = "trials"
 VALUE_SETS: Final = "valuesets"
 
 
-def load_library(
-    folder: Path, extra_trials: Iterable[Path] = (), *, kinds: Collection[str] | None = None
-) -> Library:
+def load_library(folder: Path, extra_trials: Iterable[Path] = (), *, kinds: Collection[str] | None = None) -> Library:
     """Load the rules.
 
     Args:

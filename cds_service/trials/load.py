@@ -172,6 +172,4 @@ def _check_triggers(part: Part, criteria: tuple[Criterion, ...], gates: tuple[Ga
         if not here:
             part.complain(f"the gate {gate.id!r} has no criterion")
         elif not any(criterion.trigger for criterion in here):
-            part.complain(
-                f"the gate {gate.id!r} has no trigger, so no card would ever speak", "trigger: true on one"
-            )
+            part.complain(f"the gate {gate.id!r} has no trigger, so no card would ever speak", "trigger: true on one")

@@ -36,9 +36,7 @@ def read_needs(part: Part, facts: Mapping[str, FactDefinition]) -> dict[str, Nee
         definition = facts.get(named)
         if definition is None:
             place = fields["fact"] if fields["fact"].present else entry
-            place.complain(
-                f"unknown fact {quoted(named)}: facts.yaml does not define it", did_you_mean(named, facts)
-            )
+            place.complain(f"unknown fact {quoted(named)}: facts.yaml does not define it", did_you_mean(named, facts))
             continue
         needs[variable] = Need(
             fact=named,
@@ -65,9 +63,7 @@ def is_unit_of(analyte: object, unit: str) -> bool:
 def _unit(entry: Part, part: Part, definition: FactDefinition) -> str | None:
     if definition.type != "number":
         if part.present:
-            part.complain(
-                f"only a number has a unit, and {definition.name!r} is a {definition.type}", "remove it"
-            )
+            part.complain(f"only a number has a unit, and {definition.name!r} is a {definition.type}", "remove it")
         return None
     if not part.present:
         if definition.unit:
@@ -78,13 +74,9 @@ def _unit(entry: Part, part: Part, definition: FactDefinition) -> str | None:
     unit = part.text()
     analyte = definition.options.get("analyte")
     if unit == XULN and definition.kind != "lab":
-        part.complain(
-            f"{XULN} is for lab results only, and {definition.name!r} is of kind {definition.kind!r}"
-        )
+        part.complain(f"{XULN} is for lab results only, and {definition.name!r} is of kind {definition.kind!r}")
     elif unit and unit not in (XULN, definition.unit) and not is_unit_of(analyte, unit):
-        part.complain(
-            f"{quoted(unit)} is no unit of {definition.name!r}", did_you_mean(unit, usable_units(definition))
-        )
+        part.complain(f"{quoted(unit)} is no unit of {definition.name!r}", did_you_mean(unit, usable_units(definition)))
     return unit or None
 
 

@@ -45,9 +45,7 @@ def check_published_lines(
             hint = did_you_mean(line, lines)
             refused_part.complain(f"{quoted(line)} is no line of the published text", hint, at=(line,))
         elif line in cited:
-            refused_part.complain(
-                f"the line is encoded, by {cited[line]!r}: it cannot be refused too", at=(line,)
-            )
+            refused_part.complain(f"the line is encoded, by {cited[line]!r}: it cannot be refused too", at=(line,))
     for line in lines:
         if line not in cited and line not in not_encoded:
             lines_part.complain(

@@ -101,9 +101,7 @@ class Builder:
             self._scalar(event)
             return
         if self._expects_key():
-            self.stop(
-                self.line, "a key must be text, not a mapping or a list", "brackets in text need quotes"
-            )
+            self.stop(self.line, "a key must be text, not a mapping or a list", "brackets in text need quotes")
         value: Any = {} if isinstance(event, MappingStartEvent) else []
         path = self._place(value)
         if len(self._stack) >= MAX_DEPTH:
@@ -120,9 +118,7 @@ class Builder:
         if len(text) > MAX_TEXT:
             self.complain(self.line, f"a text of {len(text)} characters; {MAX_TEXT} is the most")
         if character := unseen(text):
-            self.complain(
-                self.line, f"the character {character} cannot be seen and cannot stand in a rule file"
-            )
+            self.complain(self.line, f"the character {character} cannot be seen and cannot stand in a rule file")
         if self._expects_key():
             self._key(text, plain)
             return
@@ -142,9 +138,7 @@ class Builder:
             self._refuse("merge key '<<'", "write the keys out again")
         if text in owner.seen:
             first = owner.seen[text]
-            self.complain(
-                self.line, f"key {quoted(text)} stands twice, first on line {first}", "remove one of them"
-            )
+            self.complain(self.line, f"key {quoted(text)} stands twice, first on line {first}", "remove one of them")
         owner.seen.setdefault(text, self.line)
         self.lines.setdefault((*owner.path, text), self.line)
         owner.key = text

@@ -104,9 +104,7 @@ def _events(text: str, builder: Builder) -> Iterator[Event]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part)
-        builder.stop(
-            mark.line + 1 if mark else 1, f"not YAML: {message}", "look at indents, quotes and colons here"
-        )
+        builder.stop(mark.line + 1 if mark else 1, f"not YAML: {message}", "look at indents, quotes and colons here")
     except YAMLError as error:
         builder.stop(1, f"not YAML: {quoted(str(error))}")
     except (ValueError, OverflowError):

@@ -28,9 +28,7 @@ def read_body(max_bytes: int) -> Any:
         RequestError: another content type or encoding (415), too large (413), not strict JSON (400).
     """
     if request.mimetype not in JSON_TYPES:
-        raise RequestError(
-            f"Content-Type must be {' or '.join(JSON_TYPES)}.", field="Content-Type", status=415
-        )
+        raise RequestError(f"Content-Type must be {' or '.join(JSON_TYPES)}.", field="Content-Type", status=415)
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise RequestError("Content-Type: the charset must be utf-8.", field="Content-Type", status=415)
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":

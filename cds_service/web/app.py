@@ -21,9 +21,7 @@ def create_app(services: Services) -> Flask:
     app = Flask("cds_service", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # Bodies are measured where they are read, each door by its own limit; this one holds for all.
-    app.config["MAX_CONTENT_LENGTH"] = max(
-        services.settings.max_bundle_bytes, services.settings.max_hook_bytes
-    )
+    app.config["MAX_CONTENT_LENGTH"] = max(services.settings.max_bundle_bytes, services.settings.max_hook_bytes)
     for blueprint in (hooks.routes(services), api.routes(services), pages.routes(services)):
         app.register_blueprint(blueprint)
     problems.register(app)

@@ -30,9 +30,7 @@ def routes(services: Services) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         if service_id != SERVICE_ID:
-            raise RequestError(
-                "There is no such service; GET /cds-services lists them.", field="id", status=404
-            )
+            raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
         hook = read_call(read_body(services.settings.max_hook_bytes), HOOK)
         outcome = screen_hook(
             services.rules, hook.prefetch, hook.patient_id, _client(services, hook), as_of=services.clock()
@@ -53,9 +51,7 @@ def _client(services: Services, hook: HookCall) -> FhirClient | None:
         return None
     # Nobody vouches for a caller in open mode: another host could be anything inside the hospital's network.
     if not hook.fhir_server.loopback:
-        raise RequestError(
-            "fhirServer: in open mode only a server on this machine is asked.", field="fhirServer"
-        )
+        raise RequestError("fhirServer: in open mode only a server on this machine is asked.", field="fhirServer")
     return services.connect(hook.fhir_server, hook.token)
 
 

@@ -77,14 +77,10 @@ def _context(context: Any) -> str:
         raise RequestError("context must be an object.", field="context")
     user = context.get("userId")
     if not isinstance(user, str) or not _USER.fullmatch(user):
-        raise RequestError(
-            "context.userId must be a reference such as Practitioner/abc.", field="context.userId"
-        )
+        raise RequestError("context.userId must be a reference such as Practitioner/abc.", field="context.userId")
     patient_id = context.get("patientId")
     if not isinstance(patient_id, str) or not PATIENT_ID.fullmatch(patient_id):
-        raise RequestError(
-            "context.patientId must be 1 to 64 letters, digits, '-' or '.'.", field="context.patientId"
-        )
+        raise RequestError("context.patientId must be 1 to 64 letters, digits, '-' or '.'.", field="context.patientId")
     encounter = context.get("encounterId")
     if encounter is not None and not isinstance(encounter, str):
         raise RequestError("context.encounterId must be a string.", field="context.encounterId")

@@ -82,6 +82,4 @@ def _fault(error: Exception) -> Response:
     places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
     log.error("defect: %s at %s", type(error).__name__, places)
     own = isinstance(error, CdsServiceError)
-    return problem(
-        500, "The service is not set up rightly." if own else "The service failed; its log says where."
-    )
+    return problem(500, "The service is not set up rightly." if own else "The service failed; its log says where.")

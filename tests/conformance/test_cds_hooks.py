@@ -6,7 +6,19 @@ from decimal import Decimal
 
 import pytest
 import responses
-from door_fakes import AS_OF, FAILED, KEYS, PATIENT, bundle, condition, full_prefetch, hook, outcome, searchset, services
+from door_fakes import (
+    AS_OF,
+    FAILED,
+    KEYS,
+    PATIENT,
+    bundle,
+    condition,
+    full_prefetch,
+    hook,
+    outcome,
+    searchset,
+    services,
+)
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 from flask.testing import FlaskClient
 
@@ -140,7 +152,9 @@ def test_a_wrong_call_names_its_field(client, change, field):
     refused(client.post(URL, json=hook(**change)), 400, field)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"5", b'{"hook": NaN}', b'{"a":1,"a":2}', b"[" * 5000, b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"5", b'{"hook": NaN}', b'{"a":1,"a":2}', b"[" * 5000, b"\xff"]
+)
 def test_what_is_no_request(client, data):
     refused(client.post(URL, data=data, content_type="application/json"), 400, "body")
 
@@ -199,7 +213,10 @@ def test_412_when_the_fhir_server_does_not_answer(client):
 def test_asks_the_given_server_with_the_given_token():
     built, seen = services()
     with responses.RequestsMock() as web:
-        web.get(f"{BASE}/Procedure", json=searchset({"resourceType": "Procedure", "id": "x", "subject": {"reference": "Patient/p1"}}))
+        web.get(
+            f"{BASE}/Procedure",
+            json=searchset({"resourceType": "Procedure", "id": "x", "subject": {"reference": "Patient/p1"}}),
+        )
         prefetch = full_prefetch()
         del prefetch["procedures"]
         authorization = {"access_token": "abc", "token_type": "Bearer", "expires_in": 300, "scope": "s", "subject": "c"}
@@ -263,7 +280,15 @@ def test_loopback_origins_in_open_mode(client, origin):
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "*", "http://localhost.evil.example", "http://localhost:8080/path", "http://127.0.0.1@evil.example", ""],
+    [
+        "https://evil.example",
+        "null",
+        "*",
+        "http://localhost.evil.example",
+        "http://localhost:8080/path",
+        "http://127.0.0.1@evil.example",
+        "",
+    ],
 )
 def test_other_origins_get_nothing(client, origin):
     assert cors(preflight(client, origin)) == {}

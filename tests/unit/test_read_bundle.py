@@ -55,7 +55,9 @@ def test_a_type_without_entries_was_read_and_is_empty():
     "change",
     [
         lambda b: b["entry"].append({"resource": FAILED}),
-        lambda b: b["entry"].append({"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal"}]}}),
+        lambda b: b["entry"].append(
+            {"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal"}]}}
+        ),
         lambda b: b["entry"].append({"resource": {"resourceType": "OperationOutcome"}}),
         lambda b: b["entry"].append({"resource": "text"}),
         lambda b: b["entry"].append({"resource": {"id": "x"}}),

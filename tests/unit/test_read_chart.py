@@ -45,8 +45,7 @@ def test_the_templates_keep_to_the_subset_every_client_knows():
     assert PLAN.templates == {
         "patient": "Patient/{{context.patientId}}",
         "conditions": "Condition?patient={{context.patientId}}",
-        "observations": "Observation?patient={{context.patientId}}"
-        "&code=http://loinc.org|1975-2,http://loinc.org|718-7",
+        "observations": "Observation?patient={{context.patientId}}&code=http://loinc.org|1975-2,http://loinc.org|718-7",
         "medicationStatements": "MedicationStatement?patient={{context.patientId}}",
         "medicationRequests": "MedicationRequest?patient={{context.patientId}}",
         "medicationAdministrations": "MedicationAdministration?patient={{context.patientId}}",
@@ -77,7 +76,11 @@ def test_full_prefetch_needs_no_server(web):
         ({"resourceType": "OperationOutcome", "issue": [{"severity": "information"}]}, [], Completeness.FAILED),
         (searchset(FAILED), [], Completeness.FAILED),
         (searchset(condition(), FAILED), ["Condition/c1"], Completeness.INCOMPLETE),
-        (searchset(condition(), link=[{"relation": "next", "url": f"{BASE}?p=2"}]), ["Condition/c1"], Completeness.INCOMPLETE),
+        (
+            searchset(condition(), link=[{"relation": "next", "url": f"{BASE}?p=2"}]),
+            ["Condition/c1"],
+            Completeness.INCOMPLETE,
+        ),
         (searchset(condition(), total=9), ["Condition/c1"], Completeness.INCOMPLETE),
         (condition(), ["Condition/c1"], Completeness.INCOMPLETE),
         ({"resourceType": "Encounter"}, [], Completeness.FAILED),
@@ -182,7 +185,9 @@ def test_a_server_that_is_gone():
 
 def given_drug(reference):
     element = {"medicationReference": {"reference": reference}}
-    return searchset({"resourceType": "MedicationRequest", "id": "r1", "subject": {"reference": "Patient/p1"}, **element})
+    return searchset(
+        {"resourceType": "MedicationRequest", "id": "r1", "subject": {"reference": "Patient/p1"}, **element}
+    )
 
 
 def test_reads_the_drugs_that_orders_point_to(web):
