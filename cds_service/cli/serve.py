@@ -39,10 +39,8 @@ def serve(host: str | None, port: int | None) -> None:
         base = f"http://{host_shown}:{server.port}"
         click.echo(f"Serving {base}/\n  discovery {base}/cds-services\n  hook      {base}/cds-services/{SERVICE_ID}")
         click.echo(f"  API       {base}/api/evaluate\nCtrl-C stops.")
-        try:
-            server.serve_forever(poll_interval=0.1)
-        except KeyboardInterrupt:
-            click.echo("Stopped.")
+        server.serve_forever(poll_interval=0.1)  # returns at Ctrl-C
+        click.echo("Stopped.")
 
 
 def _loopback(host: str) -> bool:

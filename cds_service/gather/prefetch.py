@@ -15,7 +15,7 @@ from cds_service.facts.record import Read
 from cds_service.gather.assemble import Harvest, outcome_error
 from cds_service.gather.bundle import announced, bundle_entries, next_link
 
-_TRIED: Final = "the client could not read it"
+_TRIED: Final = "the EHR could not read it"
 _SINGLE: Final = "a single resource came instead of a search result"
 _WRONG: Final = "a resource of another type came"
 _NO_LINK: Final = "not all pages were sent"

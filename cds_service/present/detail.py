@@ -58,13 +58,15 @@ def _counts(outcome: TrialOutcome) -> str:
 def _decisive(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     if not outcome.decisive:
         return ""
-    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}" for one in outcome.decisive]
+    known = [one for one in outcome.decisive if one.reason is not Reason.NOT_FETCHED]
+    unread = [markdown_of_rules(one.label) for one in outcome.decisive if one.reason is Reason.NOT_FETCHED]
+    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}" for one in known]
+    if unread:
+        lines.append(f"- {wording.UNREAD}, though the hospital may have it: {', '.join(unread)}")
     return f"**{wording.MISSING}**\n\n" + "\n".join(lines)
 
 
 def _missing(decisive: Decisive, patient: PatientOutcome) -> str:
-    if decisive.reason is Reason.NOT_FETCHED:
-        return "could not be read; the hospital may have it"
     text = wording.REASON[decisive.reason]
     about = last_value(decisive, patient.as_of)
     return f"{text} ({markdown(about)})" if about else text
@@ -101,6 +103,8 @@ def _table(outcome: TrialOutcome) -> str:
 def _patient_cell(outcome: CriterionOutcome) -> str:
     """Show the deciding values; without any, and for what is unknown, the sentence says more."""
     shown = [one for one in outcome.evidence if one.value is not None][:_EVIDENCE_SHOWN]
+    if outcome.reasons and all(missing.reason is Reason.NOT_FETCHED for missing in outcome.reasons):
+        return wording.REASON[Reason.NOT_FETCHED]
     if not shown or outcome.verdict is Verdict.UNKNOWN:
         return markdown(outcome.message)
     return "; ".join(map(_evidence, shown))

@@ -6,7 +6,7 @@ from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Tri
 from cds_service.facts.fact import Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import plain
-from cds_service.present.summary import labs_until
+from cds_service.present.summary import labs_until, last_value
 
 _WORD = {Verdict.PASS: "pass   ", Verdict.FAIL: "FAIL   ", Verdict.UNKNOWN: "unknown"}
 

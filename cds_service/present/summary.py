@@ -58,7 +58,8 @@ def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     others = len(outcome.decisive) - 1
     more = f" and {others} more" if others else ""
     if first.reason is Reason.NOT_FETCHED:
-        what, bare = f"{label}{more} could not be read{_why(patient)}", f"{label}{more} could not be read"
+        bare = f"{_unread(patient) or label + more} could not be read"
+        what = bare + _why(patient)
     else:
         plural = others or (label.endswith("s") and not label.endswith(("ss", "is", "us")))
         bare = f"{label}{more} {'decide' if plural else 'decides'}"
@@ -81,6 +82,12 @@ def _known(decisive: Decisive, as_of: date) -> str:
     # "19 days ago" says by itself that a value is too old.
     reason = "" if last and decisive.reason is Reason.STALE else wording.REASON[decisive.reason]
     return ", ".join(part for part in (reason, last) if part)
+
+
+def _unread(patient: PatientOutcome) -> str:
+    """Name what was not read rather than every fact that waits for it."""
+    names = [wording.TYPES.get(name, name) for name in patient.unread]
+    return wording.listed(names) if len(names) < 3 else f"{len(names)} parts of the chart"
 
 
 def _why(patient: PatientOutcome) -> str:

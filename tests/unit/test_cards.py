@@ -88,7 +88,8 @@ def test_the_best_trial_leads_and_the_others_are_a_line_each():
 
 
 def test_not_checked():
-    unread = trial_outcome(Status.NEEDS_DATA, [npc(State.UNKNOWN, Reason.NOT_FETCHED), spread()], missing=[decisive()])
+    chosen = [npc(State.UNKNOWN, Reason.NOT_FETCHED), spread()]
+    unread = trial_outcome(Status.NEEDS_DATA, chosen, missing=[decisive()])
     (card,) = cards(unread, unread={"Condition": "time-out", "Observation": "HTTP 500"})
     assert card["summary"] == "NCT00000001 was not checked: the problem list could not be read (time-out)"
     assert card["indicator"] == "info"
@@ -111,7 +112,8 @@ def test_several_not_checked_are_one_card_beside_the_candidate():
 def test_a_candidate_card():
     (card,) = cards(trial_outcome(until=date(2026, 3, 12)))
     assert card["summary"] == (
-        "May be a candidate for NCT00000001, for review: all 3 computed criteria met, 1 to confirm; labs count until 12 Mar"
+        "May be a candidate for NCT00000001, for review: all 3 computed criteria met, 1 to confirm; "
+        "labs count until 12 Mar"
     )
     detail = card["detail"]
     assert "exclusion criteria not encoded" in detail
@@ -149,8 +151,9 @@ def test_what_could_not_be_read_is_never_a_missing_test():
     lab = decisive(reason=Reason.NOT_FETCHED)
     one = trial_outcome(Status.NEEDS_DATA, [npc(), spread(), BILIRUBIN], missing=[unread, lab])
     (card,) = cards(one, unread={"Procedure": "HTTP 403"})
-    assert card["summary"].startswith("NCT00000001: procedures and 1 more could not be read (HTTP 403)")
+    assert card["summary"].startswith("NCT00000001: procedures could not be read (HTTP 403)")
     assert "procedures (HTTP 403)" in card["detail"]
+    assert "Could not be read, though the hospital may have it: Procedures, total bilirubin" in card["detail"]
     assert "suggestions" not in card
     assert "nothing on record" not in card["detail"]
 
@@ -236,13 +239,13 @@ def test_text_from_a_record_renders_as_itself(text):
 def test_any_text_renders_as_itself(text):
     html = rendered(f"x {markdown(text)} x")
     shown = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    assert html == f"<p>x {shown}{' ' if shown else ''}x</p>\n"
+    assert html.replace("  ", " ") == f"<p>x {shown}{' ' if shown else ''}x</p>\n"
 
 
 def test_autolinks_have_nothing_to_hold_on_to():
     for text in ("http://evil.example", "www.evil.example", "a@evil.example", "HTTPS://1.2.3.4", "www.1.2"):
         escaped = markdown(text)
-        assert "://" not in escaped
+        assert "://" not in escaped.replace("\\://", "")
         assert "www." not in escaped.lower()
         assert "@" not in escaped.replace("\\@", "")
 

@@ -64,7 +64,7 @@ def sets() -> ValueSets:
         ("distant_metastasis", ICD_10, "C77.1", "C77.1"),
         ("distant_metastasis", ICD_10, "C78.700", "C78.7"),
         ("metastasis_ambiguous", ICD_10, "C77.0", "C77.0"),
-        ("metastasis_ambiguous", ICD_10, "C77.001", None),
+        ("metastasis_ambiguous", ICD_10, "C77.001", "C77.0"),
         ("stage_group_value", SNOMED, "1228882005", None),
         ("t_category_value", SNOMED, "1228882005", "1228882005"),
         ("npc_histology_nonkeratinizing", ICD_O_3, "M8072/3", "8072/3"),
