@@ -52,6 +52,7 @@ def criterion(
     *,
     short: str = "",
     trigger: bool = False,
+    sign: bool = False,
     reasons: Sequence[Reason] = (),
     leaning: Verdict | None = None,
     evidence: Sequence[Evidence] = (),
@@ -67,6 +68,7 @@ def criterion(
         {},
         None,
         trigger,  # type: ignore[arg-type]
+        sign,
     )
     missing = tuple(Missing(criterion_id, reason) for reason in reasons)
     return CriterionOutcome(encoded, state, leaning, missing, (), {}, tuple(evidence), (), message)
@@ -77,7 +79,7 @@ def npc(state: State = State.TRUE_FOR_GOOD, *reasons: Reason) -> CriterionOutcom
 
 
 def spread(state: State = State.TRUE_FOR_GOOD, *reasons: Reason) -> CriterionOutcome:
-    return criterion("metastasis", state, short="Distant metastases", reasons=reasons)
+    return criterion("metastasis", state, short="Distant metastases", sign=True, reasons=reasons)
 
 
 HEMOGLOBIN = criterion(

@@ -18,7 +18,7 @@ from cds_service.bootstrap import build
 from cds_service.cli.demo_ehr import DemoEhr, prefetch_of
 from cds_service.cli.demo_print import Printer
 from cds_service.cli.fhir_server import DemoFhirServer
-from cds_service.cli.listening import in_background, listening
+from cds_service.cli.listening import in_background, listening, stop_on_sigterm
 from cds_service.errors import ConfigError
 from cds_service.gather.json_text import read_json
 from cds_service.settings import load_settings
@@ -39,6 +39,7 @@ _SCENES: Final = (
 @click.option("--once", is_flag=True, help="Print the cards and stop.")
 def demo(once: bool) -> None:
     """Start a FHIR server with example patients and the service, and open three charts as an EHR would."""
+    stop_on_sigterm()
     stories = _stories()
     as_of = _as_of()
     settings = load_settings(mode="open", host="127.0.0.1", port=0)

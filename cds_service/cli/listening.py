@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -63,3 +64,12 @@ def in_background(server: BaseWSGIServer) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join()
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM end the command like Ctrl-C does, so that what it started is stopped too."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import signal
-from typing import NoReturn
 
 import click
 
 from cds_service.bootstrap import build
-from cds_service.cli.listening import listening
+from cds_service.cli.listening import listening, stop_on_sigterm
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.web import create_app
@@ -33,7 +31,7 @@ def serve(host: str | None, port: int | None) -> None:
     logging.getLogger("cds_service").warning(
         "open mode: whoever can reach this port may ask; for one's own machine only"
     )
-    signal.signal(signal.SIGTERM, _stop)
+    stop_on_sigterm()
     with listening(app, settings.host, settings.port) as server:
         host_shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         base = f"http://{host_shown}:{server.port}"
@@ -50,7 +48,3 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _stop(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt

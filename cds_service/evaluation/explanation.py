@@ -29,7 +29,7 @@ _REASONS: Final[Mapping[Reason, str]] = {
     Reason.EDITION_UNKNOWN: "{label} {shown}: the staging edition is not recorded, and it matters.",
     Reason.NOT_SPECIFIC: "{label} {shown} is recorded too generally to tell.",
     Reason.UNMAPPED_CODE: "{label} {shown} is recorded in a way that is not recognised.",
-    Reason.CLINICIAN: "{label}: a person must confirm.",
+    Reason.CLINICIAN: "{label}: {says}a person must confirm.",
 }
 
 
@@ -47,7 +47,7 @@ def explain(
     """
     if state is State.UNKNOWN:
         sentences = [_missing_sentence(missing, facts, chart) for missing in reasons]
-        said = [fact.says for fact in facts.values() if fact.says and _names(fact, reasons)]
+        said = [fact.says for fact in facts.values() if fact.says and _names(fact, reasons) and not _for_a_person(fact)]
         lean = f"What is on record would {leaning.value}." if leaning else ""
         return _joined(*sentences, *(f"{_capital(text)}." for text in said), lean)
     word = "met" if state > State.UNKNOWN else "not met"
@@ -61,6 +61,11 @@ def _joined(*sentences: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _for_a_person(fact: Fact) -> bool:
+    """Say whether the fact's own clause already stands in the sentence that asks a person."""
+    return Missing(fact.name, Reason.CLINICIAN) in fact.missing
 
 
 def _names(fact: Fact, reasons: Sequence[Missing]) -> bool:
@@ -77,6 +82,7 @@ def _missing_sentence(missing: Missing, facts: Mapping[str, Fact], chart: Chart)
         _REASONS[missing.reason].format(
             label=label,
             shown=_shown(evidence) if evidence else "",
+            says=f"{fact.says}; " if fact is not None and fact.says else "",
             why=f" ({'; '.join(unread)})" if unread else "",
             days=_age(evidence, chart.moment.anchor),
             window=_window(missing.fact, chart),

@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 
 def judgement(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return a fact that is always unknown, ``clinician``, leaning nowhere."""
-    return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, says="for a person to judge")
+    return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, says="no record holds it")

@@ -18,18 +18,17 @@ from cds_service.present.summary import candidate_summary
 TOPICS: Final = "https://clinicaltrials.gov"
 
 
-def make_cards(outcome: PatientOutcome, *, seed: UUID, pending_too: bool = False) -> list[dict[str, Any]]:
+def make_cards(outcome: PatientOutcome, *, seed: UUID) -> list[dict[str, Any]]:
     """Write the cards of a hook's answer; none when there is nothing to say.
 
     Args:
         outcome: of all trials for the patient.
         seed: unique to the call (its ``hookInstance``); the cards' ids follow from it.
-        pending_too: see :func:`cds_service.present.speaking.who_speaks`.
 
     Returns:
         CDS Hooks cards as JSON objects.
     """
-    speaking = who_speaks(outcome, pending_too=pending_too)
+    speaking = who_speaks(outcome)
     cards = []
     if speaking.candidates:
         cards.append(_candidate(speaking, outcome, seed))

@@ -80,9 +80,8 @@ def _to_confirm(outcome: TrialOutcome) -> str:
         leans = " *(the record leans against it)*" if one.leaning is Verdict.FAIL else ""
         says = [markdown(fact.says) for fact in one.facts.values() if fact.says]
         shown = [_evidence(evidence) for evidence in one.evidence if evidence.value is not None]
-        about = "; ".join([*says, *shown[:_EVIDENCE_SHOWN]])
-        about = f": {about}" if about else ""
-        lines.append(f"- {markdown_of_rules(one.criterion.short)}{about}{leans}")
+        about = "; ".join([*says, *shown[:_EVIDENCE_SHOWN]]) or markdown(one.message)
+        lines.append(f"- {markdown_of_rules(one.criterion.short)}: {about}{leans}")
     return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
 
 

@@ -11,8 +11,6 @@ from typing import Final
 from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
 
-# The criteria whose passing, or being unsettled, is a sign of distant spread: a bare primary stays silent.
-SIGNS: Final = ("metastasis", "stage")
 SIGNED_OFF: Final = "signed-off"
 
 
@@ -29,14 +27,13 @@ class Speaking:
     unchecked: tuple[TrialOutcome, ...]
 
 
-def who_speaks(outcome: PatientOutcome, *, pending_too: bool = False) -> Speaking:
-    """Choose the trials that say something in the chart.
+def who_speaks(outcome: PatientOutcome) -> Speaking:
+    """Choose the trials that say something in the chart; one whose rules nobody signed off is silent.
 
     Args:
         outcome: of all trials.
-        pending_too: whether trials whose rules nobody signed off speak as well (when trying the service).
     """
-    heard = [one for one in outcome.trials if pending_too or one.trial.review == SIGNED_OFF]
+    heard = [one for one in outcome.trials if one.trial.review == SIGNED_OFF]
     unchecked = [one for one in heard if not_checked(one)]
     candidates = [one for one in heard if not not_checked(one) and speaks(one)]
     return Speaking(tuple(sorted(candidates, key=rank)), tuple(unchecked))
@@ -57,7 +54,7 @@ def speaks(outcome: TrialOutcome) -> bool:
         return False
     if outcome.status is Status.CANDIDATE:
         return True
-    return outcome.status is Status.NEEDS_DATA and _sign_of_spread(outcome)
+    return outcome.status is Status.NEEDS_DATA and _sign(outcome)
 
 
 def rank(outcome: TrialOutcome) -> tuple[int, int, int, int, str]:
@@ -80,10 +77,10 @@ def _triggers(outcome: TrialOutcome) -> list[CriterionOutcome]:
     return [one for one in outcome.criteria if one.criterion.trigger]
 
 
-def _sign_of_spread(outcome: TrialOutcome) -> bool:
-    signs = [one for one in outcome.criteria if one.criterion.id in SIGNS]
+def _sign(outcome: TrialOutcome) -> bool:
+    signs = [one for one in outcome.criteria if one.criterion.sign]
     if not signs:
-        return True  # a trial that does not ask about spread has no use for the sign
+        return True  # a trial without a sign has no bare case to keep silent about
     return any(
         one.verdict is Verdict.PASS
         or (one.verdict is Verdict.UNKNOWN and any(m.reason is not Reason.NO_RECORD for m in one.reasons))

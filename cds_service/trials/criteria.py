@@ -13,7 +13,7 @@ from cds_service.trials.needs import read_needs
 from cds_service.trials.rule_logic import read_logic
 
 REQUIRED: Final = ("id", "kind", "gates", "text", "short", "source", "needs", "logic")
-OPTIONAL: Final = ("trigger", "conventions")
+OPTIONAL: Final = ("trigger", "sign", "conventions")
 # A test case says `expect: {hemoglobin: pass, status: candidate}`: these words are taken there.
 TAKEN: Final = frozenset(("status", "gate", "decisive"))
 
@@ -64,6 +64,7 @@ def read_criteria(
                     needs=needs,
                     logic=logic,
                     trigger=trigger,
+                    sign=fields["sign"].flag(),
                     conventions=applied,
                     line=entry.line,
                 )

@@ -33,6 +33,7 @@ class Criterion:
         needs: by variable name in the logic.
         logic: true when ``text`` is true of the patient.
         trigger: cards speak only when this passes.
+        sign: while data is missing, cards speak only if one of these passes, or is unknown for more than want of a record.
         conventions: ids of the trial's conventions that this criterion applies.
         line: where it stands in the rule file (1-based).
     """
@@ -46,6 +47,7 @@ class Criterion:
     needs: Mapping[str, Need]
     logic: Expression
     trigger: bool = False
+    sign: bool = False
     conventions: tuple[str, ...] = ()
     line: int = 0
 

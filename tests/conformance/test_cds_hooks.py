@@ -133,7 +133,6 @@ def test_a_token_sent_anyway_is_ignored_in_open_mode(client):
         ({"fhirServer": "ehr.example/fhir"}, "fhirServer"),
         ({"fhirServer": 1}, "fhirServer"),
         ({"fhirServer": "http://127.0.0.1/fhir?x=1"}, "fhirServer"),
-        ({"fhirServer": "https://ehr.example/fhir"}, "fhirServer"),
         ({"fhirAuthorization": {"access_token": "a", "token_type": "Bearer"}}, "fhirServer"),
         ({"fhirServer": BASE, "fhirAuthorization": "a"}, "fhirAuthorization"),
         ({"fhirServer": BASE, "fhirAuthorization": {"token_type": "Bearer"}}, "fhirAuthorization.access_token"),
@@ -350,3 +349,13 @@ def test_the_index_and_the_sign_of_life(client):
     for path in ("/livez", "/healthz"):
         assert client.get(path).get_json() == {"status": "ok"}
     assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_server_that_may_not_be_asked_is_left_alone_and_prefetch_still_answers(client):
+    """Open mode asks servers on this machine only; no connection to another is opened (the suite would refuse it)."""
+    answered = client.post(URL, json=hook(fhirServer="https://ehr.example/fhir"))
+    assert answered.status_code == 200
+    bare = client.post(
+        URL, json={key: v for key, v in hook(fhirServer="https://ehr.example/fhir").items() if key != "prefetch"}
+    )
+    refused(bare, 412)

@@ -58,7 +58,7 @@ def cards(*trials, **rest):
         (
             trial_outcome(
                 Status.NEEDS_DATA,
-                [npc(), spread(State.UNKNOWN, Reason.NO_RECORD), criterion("stage", State.TRUE_FOR_GOOD)],
+                [npc(), spread(State.UNKNOWN, Reason.NO_RECORD), criterion("stage", State.TRUE_FOR_GOOD, sign=True)],
             ),
             True,
         ),
@@ -67,11 +67,6 @@ def cards(*trials, **rest):
 )
 def test_who_speaks(one, speaks):
     assert bool(cards(one)) is speaks
-
-
-def test_a_pending_trial_speaks_only_when_the_service_is_tried_and_says_so():
-    (card,) = make_cards(outcome(trial_outcome(of=trial(review="pending"))), seed=SEED, pending_too=True)
-    assert "not signed off" in card["detail"]
 
 
 def test_the_best_trial_leads_and_the_others_are_a_line_each():

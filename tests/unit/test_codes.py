@@ -203,9 +203,7 @@ def test_known_systems(sets: ValueSets) -> None:
 def test_sets_travel_to_other_processes(sets: ValueSets) -> None:
     again = pickle.loads(pickle.dumps(sets))
     assert set(again) == set(sets)
-    assert again["npc_primary_site"].find(ICD_10, "C11.900") == sets["npc_primary_site"].find(
-        ICD_10, "C11.900"
-    )
+    assert again["npc_primary_site"].find(ICD_10, "C11.900") == sets["npc_primary_site"].find(ICD_10, "C11.900")
 
 
 def _resource(**changes: Any) -> dict[str, Any]:

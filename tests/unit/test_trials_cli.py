@@ -76,8 +76,7 @@ def run_cases(library: Library, case_file: CaseFile) -> list[CaseResult]:
     """Fail the cases whose patient is given anything."""
     assert case_file.trial in library.trials
     return [
-        CaseResult(case, not case.given, ("blood: expected fail",) if case.given else ())
-        for case in case_file.cases
+        CaseResult(case, not case.given, ("blood: expected fail",) if case.given else ()) for case in case_file.cases
     ]
 
 

@@ -114,9 +114,7 @@ def test_the_digest_sees_every_meaning(folder: Path) -> None:
     (folder / "facts.yaml").write_text(FACTS.replace("{en: Hemoglobin}", "{en: Hb}"), encoding="utf-8")
     seen.add(digest(folder))
     file = folder / "valuesets" / "platelets.json"
-    file.write_text(
-        file.read_text(encoding="utf-8").replace("Platelets", "Thrombocytes", 1), encoding="utf-8"
-    )
+    file.write_text(file.read_text(encoding="utf-8").replace("Platelets", "Thrombocytes", 1), encoding="utf-8")
     seen.add(digest(folder))
     file.unlink()
     seen.add(digest(folder))
@@ -130,9 +128,7 @@ def test_the_digest_tells_numbers_from_text() -> None:
 
 
 def test_all_files_complain_at_once(folder: Path) -> None:
-    (folder / "facts.yaml").write_text(
-        FACTS.replace("kind: lab\n", "kind: laboratory\n", 1), encoding="utf-8"
-    )
+    (folder / "facts.yaml").write_text(FACTS.replace("kind: lab\n", "kind: laboratory\n", 1), encoding="utf-8")
     write(folder / "trials", TRIAL.replace("phase:", "fase:"))
     write(folder / "trials", TRIAL.replace("90]", "ninety]"), "NCT00000002")
     (folder / "trials" / "NCT00000003").mkdir()

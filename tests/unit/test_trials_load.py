@@ -371,19 +371,13 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, pla
 
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
-    text = (
-        GOOD.replace("phase: 3", "phase: []")
-        .replace("unit: g/dL", "unit: g")
-        .replace("kind: exclusion", "kind: x")
-    )
+    text = GOOD.replace("phase: 3", "phase: []").replace("unit: g/dL", "unit: g").replace("kind: exclusion", "kind: x")
     with pytest.raises(RuleError) as caught:
         load(tmp_path, text)
     assert len(caught.value.complaints) == 3
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "a", "format: 1", "trial: []", "criteria: [1, [], {}]", "lines: {}"]
-)
+@pytest.mark.parametrize("text", ["", "[]", "a", "format: 1", "trial: []", "criteria: [1, [], {}]", "lines: {}"])
 def test_a_file_that_is_no_trial(tmp_path: Path, text: str) -> None:
     with pytest.raises(RuleError):
         load(tmp_path, text)

@@ -88,9 +88,7 @@ def test_every_part_has_its_line() -> None:
 
 
 def test_json_is_yaml() -> None:
-    assert read(json.dumps({"a": [1, "x", None, True, {"b": "é\n"}]})) == {
-        "a": [1, "x", None, True, {"b": "é\n"}]
-    }
+    assert read(json.dumps({"a": [1, "x", None, True, {"b": "é\n"}]})) == {"a": [1, "x", None, True, {"b": "é\n"}]}
 
 
 @pytest.mark.parametrize(
@@ -157,8 +155,7 @@ def test_a_long_list_of_complaints_is_cut() -> None:
 
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n"
-    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -212,9 +209,7 @@ PLAIN = st.recursive(
     | st.booleans()
     | st.integers(-(10**20), 10**20)
     | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z"])),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc<&*! ", max_size=3), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc<&*! ", max_size=3), inner, max_size=4),
     max_leaves=20,
 )
 
@@ -224,9 +219,7 @@ def test_plain_data_comes_back(data: Any) -> None:
     assert read(json.dumps(data)) == data
 
 
-@given(
-    st.text() | st.text("ab:- \n[]{}&*!|>'\"%#?,0.1\\xuU~<") | st.binary().map(lambda b: b.decode("latin-1"))
-)
+@given(st.text() | st.text("ab:- \n[]{}&*!|>'\"%#?,0.1\\xuU~<") | st.binary().map(lambda b: b.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(RuleError):
         parse_document(text.encode("utf-8", "surrogatepass"), "x.yaml")

@@ -295,9 +295,7 @@ def test_monotone(pair: tuple[str, str], left: Decimal, right: Decimal) -> None:
 
 
 @given(st.sampled_from(PAIRS), st.integers(1, 10**4), st.sampled_from(["1.5", "2.5", "5"]))
-def test_a_value_exactly_on_a_multiple_of_its_limit_stays_on_it(
-    pair: tuple[str, str], high: int, times: str
-) -> None:
+def test_a_value_exactly_on_a_multiple_of_its_limit_stays_on_it(pair: tuple[str, str], high: int, times: str) -> None:
     value = convert(pair[0], Decimal(high) * Decimal(times), pair[1])
     limit = convert(pair[0], Decimal(high), pair[1])
     assert value is not None

@@ -25,9 +25,7 @@ UCUM = {
 }
 UCUM |= {"{copies}/L": "/L", "mL/min/{1.73_m2}": "mL/min", "mL/s/{1.73_m2}": "mL/s"}
 ENZYME = {"[IU]/L": "U/L", "m[IU]/mL": "mU/mL", "[IU]/mL": "U/mL"}
-PER_ANALYTE = dict.fromkeys(("ast", "alt", "alp", "ldh"), ENZYME) | {
-    "tsh": {"mU/L": "m[IU]/L", "uU/mL": "u[IU]/mL"}
-}
+PER_ANALYTE = dict.fromkeys(("ast", "alt", "alp", "ldh"), ENZYME) | {"tsh": {"mU/L": "m[IU]/L", "uU/mL": "u[IU]/mL"}}
 
 GRAMS_IN_A_MOLE = {
     "hemoglobin": 16114.0,
@@ -99,7 +97,5 @@ def test_molar_masses_follow_from_the_formulas(name: str) -> None:
 
 
 def test_every_molar_analyte_is_checked() -> None:
-    molar = {
-        name for name, a in ANALYTES.items() if any(unit.property == "moles" for unit in a.units.values())
-    }
+    molar = {name for name, a in ANALYTES.items() if any(unit.property == "moles" for unit in a.units.values())}
     assert molar == set(GRAMS_IN_A_MOLE)

@@ -1,0 +1,310 @@
+"""Charts: a whole Bundle in, the result contract out. The cases are YAML files beside this one (see README.md)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cds_service.evaluation.judge import judge
+from cds_service.gather.bundle import read_bundle
+from cds_service.trials.library import Library, load_library
+
+HERE = Path(__file__).parent
+TRIAL = "NCT07235319"
+TOTAL = {"screening": 17, "randomisation": 18}
+REASONS = {
+    "not-fetched",
+    "no-record",
+    "stale",
+    "not-final",
+    "no-value",
+    "unit-unusable",
+    "no-reference-range",
+    "comparator",
+    "imprecise-date",
+    "conflict",
+    "edition-unknown",
+    "not-specific",
+    "unmapped-code",
+    "clinician",
+}
+ASKS = {"lab", "measurement", "pathology", "imaging", "question", "access"}
+STATUSES = {"candidate", "needs-data", "not-now", "excluded"}
+CASE_KEYS = {
+    *("it", "as_of", "anchor", "base", "remove", "add", "replace", "envelope", "bundle", "expect", "contract"),
+}
+EXPECT_KEYS = {
+    *("patient", "status", "gate", "blocked", "to_confirm", "first_to_confirm", "decisive", "decisive_has"),
+    *("decisive_ask", "coverage", "criteria"),
+}
+CRITERION_KEYS = {
+    *("verdict", "reason", "reason_in", "missing", "leaning", "can_change", "noted", "evidence", "not_evidence"),
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the scalars of JSON: dates stay text, decimals stay exact, only true and false are booleans."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in pairs
+        if tag != "tag:yaml.org,2002:timestamp" and (tag != "tag:yaml.org,2002:bool" or first in "tTfF")
+    ]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: Decimal(loader.construct_scalar(node)))
+
+
+@cache
+def _base(name: str) -> str:
+    return (HERE / "bases" / f"{name}.json").read_text(encoding="utf-8")
+
+
+def _names(entry: dict[str, Any]) -> set[str]:
+    resource = entry.get("resource") or {}
+    kind, own = resource.get("resourceType"), resource.get("id")
+    return {name for name in (entry.get("fullUrl"), own, f"{kind}/{own}" if own else None) if name}
+
+
+def build(case: dict[str, Any]) -> dict[str, Any]:
+    """Return the Bundle of a case: its own, or a base with entries removed, fields replaced and entries added."""
+    if "bundle" in case:
+        return copy.deepcopy(case["bundle"])
+    bundle: dict[str, Any] = json.loads(_base(case["base"]), parse_float=Decimal)
+    for name in case.get("remove", []):
+        kept = [entry for entry in bundle["entry"] if name not in _names(entry)]
+        assert len(kept) < len(bundle["entry"]), f"the base has no {name}"
+        bundle["entry"] = kept
+    for name, fields in case.get("replace", {}).items():
+        found = [entry for entry in bundle["entry"] if name in _names(entry)]
+        assert len(found) == 1, f"the base has no single {name}"
+        resource = found[0]["resource"]
+        for field, value in fields.items():
+            if value is None:
+                resource.pop(field, None)
+            else:
+                resource[field] = copy.deepcopy(value)
+    for added in case.get("add", []):
+        entry = {"resource": added} if isinstance(added, dict) and "resourceType" in added else added
+        bundle["entry"].append(copy.deepcopy(entry))
+    bundle.update(copy.deepcopy(case.get("envelope", {})))
+    return bundle
+
+
+def _cases() -> list[Any]:
+    found = []
+    for path in sorted(HERE.rglob("*.yaml")):
+        for case in yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or []:  # noqa: S506 (a SafeLoader)
+            found.append(pytest.param(case, id=f"{path.parent.name}/{path.stem}: {case['it']}"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    return load_library(HERE.parents[1] / "rules")
+
+
+def _judge(bundle: dict[str, Any], case: dict[str, Any], library: Library) -> dict[str, Any]:
+    anchor = case.get("anchor")
+    outcome = judge(
+        read_bundle(bundle),
+        library,
+        as_of=date.fromisoformat(case["as_of"]),
+        anchor=date.fromisoformat(anchor) if anchor else None,
+        trials=[TRIAL],
+    )
+    return outcome.to_json()
+
+
+# What holds for every chart.
+
+
+def _check_shape(whole: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+    assert isinstance(whole["patient"], str)
+    assert whole["as_of"] == case["as_of"]
+    assert len(whole["results"]) == 1
+    result = whole["results"][0]
+    assert result["trial"] == TRIAL
+    assert result["rules_digest"].startswith("sha256:")
+    assert result["gate"] in TOTAL
+    assert result["status"] in STATUSES
+    assert all(isinstance(item, str) for item in result["blocked"])
+    assert len(result["criteria"]) == TOTAL[result["gate"]]
+    assert len({c["id"] for c in result["criteria"]}) == len(result["criteria"])
+    for criterion in result["criteria"]:
+        assert criterion["kind"] in {"inclusion", "exclusion"}
+        assert criterion["verdict"] in {"pass", "fail", "unknown"}
+        assert type(criterion["can_change"]) is bool
+        assert criterion["leaning"] in {"pass", "fail", None}
+        assert isinstance(criterion["message"], str)
+        assert criterion["message"]
+        assert isinstance(criterion["notes"], list)
+        for reason in criterion["reasons"]:
+            assert isinstance(reason["fact"], str)
+            assert reason["reason"] in REASONS
+        facts = [reason["fact"] for reason in criterion["reasons"]]
+        assert len(facts) == len(set(facts)), f"{criterion['id']}: one primary reason per missing fact"
+        for evidence in criterion["evidence"]:
+            assert isinstance(evidence["resource"], str)
+            assert "value" in evidence or criterion["verdict"] == "unknown"
+            assert all(isinstance(evidence.get(key, ""), str) for key in ("unit", "date"))
+        if criterion["verdict"] == "unknown":
+            assert criterion["reasons"], f"{criterion['id']} is unknown without a reason"
+            assert criterion["can_change"], f"{criterion['id']} is unknown for good"
+        else:
+            assert criterion["leaning"] is None, f"{criterion['id']} is decided and leans"
+    for item in result["decisive"]:
+        assert isinstance(item["fact"], str)
+        assert item["reason"] in REASONS
+        assert item["leaning"] in {"pass", "fail", None}
+        assert item["criteria"]
+        assert item["ask"]["kind"] in ASKS
+        assert (item["ask"]["kind"] == "access") == (item["reason"] == "not-fetched")
+    json.dumps(whole, default=str)
+    return result
+
+
+def _check_sums(result: dict[str, Any]) -> None:
+    by_id = {c["id"]: c for c in result["criteria"]}
+    decided = sum(c["verdict"] != "unknown" for c in by_id.values())
+    assert result["coverage"] == {"decided": decided, "total": TOTAL[result["gate"]]}
+    only_clinician = {
+        name
+        for name, c in by_id.items()
+        if c["verdict"] == "unknown" and {r["reason"] for r in c["reasons"]} == {"clinician"} and name != "npc-primary"
+    }
+    assert set(result["to_confirm"]) == only_clinician
+    leanings = [by_id[name]["leaning"] == "fail" for name in result["to_confirm"]]
+    assert leanings == sorted(leanings, reverse=True), "those leaning fail come first"
+    rest = [c for name, c in by_id.items() if name not in only_clinician]
+    if result["blocked"]:
+        expected = "excluded"
+    elif any(c["verdict"] == "fail" and not c["can_change"] for c in rest):
+        expected = "excluded"
+    elif any(c["verdict"] == "fail" for c in rest):
+        expected = "not-now"
+    elif any(c["verdict"] == "unknown" for c in rest):
+        expected = "needs-data"
+    else:
+        expected = "candidate"
+    assert result["status"] == expected
+    if result["status"] == "needs-data":
+        assert result["decisive"], "needs-data without a decisive fact"
+    else:
+        assert result["decisive"] == []
+    for item in result["decisive"]:
+        assert not set(item["criteria"]) & only_clinician
+
+
+def _check_evidence(result: dict[str, Any], bundle: dict[str, Any]) -> None:
+    there: set[str] = set()
+    for entry in bundle.get("entry", []):
+        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+            there |= _names(entry)
+    for criterion in result["criteria"]:
+        for evidence in criterion["evidence"]:
+            assert evidence["resource"].split("#")[0] in there, f"{criterion['id']}: {evidence}"
+
+
+# What a case says.
+
+
+def _check_criterion(name: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    wrong = []
+    reasons = {r["fact"]: r["reason"] for r in found["reasons"]}
+    for key in ("verdict", "can_change", "leaning"):
+        if key in expected and found[key] != expected[key]:
+            wrong.append(f"{name}: {key} is {found[key]!r}, expected {expected[key]!r}")
+    if "reason" in expected and set(reasons.values()) != {expected["reason"]}:
+        wrong.append(f"{name}: reasons are {reasons}, expected {expected['reason']}")
+    if "reason_in" in expected and not (reasons and set(reasons.values()) <= set(expected["reason_in"])):
+        wrong.append(f"{name}: reasons are {reasons}, expected only of {expected['reason_in']}")
+    for fact, reason in expected.get("missing", {}).items():
+        if reasons.get(fact) != reason:
+            wrong.append(f"{name}: reasons are {reasons}, expected {fact}: {reason}")
+    if expected.get("noted") and not found["notes"]:
+        wrong.append(f"{name}: nothing is annotated")
+    seen = {e["resource"] for e in found["evidence"]}
+    if not set(expected.get("evidence", [])) <= seen:
+        wrong.append(f"{name}: evidence is {sorted(seen)}, expected {expected['evidence']}")
+    if set(expected.get("not_evidence", [])) & seen:
+        wrong.append(f"{name}: evidence is {sorted(seen)}, not expected {expected['not_evidence']}")
+    if wrong:
+        wrong.append(f"   it says: {found['message']}")
+    return wrong
+
+
+def _disagreements(whole: dict[str, Any], expect: dict[str, Any]) -> list[str]:
+    result = whole["results"][0]
+    wrong = []
+    decisive = {item["fact"]: item for item in result["decisive"]}
+    views: dict[str, Any] = {
+        "patient": whole["patient"],
+        "status": result["status"],
+        "gate": result["gate"],
+        "blocked": result["blocked"],
+        "coverage": result["coverage"],
+        "to_confirm": set(result["to_confirm"]),
+        "first_to_confirm": result["to_confirm"][:1],
+        "decisive": set(decisive),
+    }
+    for key, found in views.items():
+        if key not in expect:
+            continue
+        wanted = expect[key]
+        if key in {"to_confirm", "decisive"}:
+            wanted = set(wanted)
+        if key == "first_to_confirm":
+            wanted = [wanted]
+        if found != wanted:
+            wrong.append(f"{key} is {found}, expected {wanted}")
+    if not set(expect.get("decisive_has", [])) <= set(decisive):
+        wrong.append(f"decisive is {set(decisive)}, expected among them {expect['decisive_has']}")
+    for fact, kind in expect.get("decisive_ask", {}).items():
+        if fact not in decisive or decisive[fact]["ask"]["kind"] != kind:
+            wrong.append(f"decisive is {decisive}, expected {fact} to ask for {kind}")
+    by_id = {c["id"]: c for c in result["criteria"]}
+    for name, expected in expect.get("criteria", {}).items():
+        if name not in by_id:
+            wrong.append(f"{name}: not among the criteria of {result['gate']}")
+        else:
+            wrong += _check_criterion(name, by_id[name], expected)
+    return wrong
+
+
+def _check_form(case: dict[str, Any]) -> None:
+    assert set(case) <= CASE_KEYS, set(case) - CASE_KEYS
+    assert case["contract"]
+    assert case["expect"]
+    assert set(case["expect"]) <= EXPECT_KEYS, set(case["expect"]) - EXPECT_KEYS
+    for expected in case["expect"].get("criteria", {}).values():
+        assert set(expected) <= CRITERION_KEYS, set(expected) - CRITERION_KEYS
+
+
+@pytest.mark.parametrize("case", _cases())
+def test_chart(case: dict[str, Any], library: Library) -> None:
+    _check_form(case)
+    bundle = build(case)
+    as_given = copy.deepcopy(bundle)
+    whole = _judge(bundle, case, library)
+    assert bundle == as_given, "the Bundle was changed"
+
+    wrong = _disagreements(whole, case["expect"])
+    assert not wrong, "\n".join([*wrong, f"contract: {case['contract']}"])
+
+    result = _check_shape(whole, case)
+    _check_sums(result)
+    _check_evidence(result, bundle)
+
+    turned = {**bundle, "entry": list(reversed(bundle.get("entry", [])))}
+    assert _judge(turned, case, library) == whole, "the order of entries matters"
