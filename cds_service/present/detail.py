@@ -8,7 +8,6 @@ from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOu
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import markdown, markdown_of_rules
-from cds_service.present.speaking import SIGNED_OFF
 from cds_service.present.summary import computed, labs_until, last_value
 
 _EVIDENCE_SHOWN = 2
@@ -125,6 +124,5 @@ def _others(others: Sequence[TrialOutcome]) -> str:
 def _foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     trial = outcome.trial
     digest = trial.digest.rpartition(":")[2][:6]
-    pending = "" if trial.review == SIGNED_OFF else f" {wording.PENDING.capitalize()}."
     version = f"Rules {markdown_of_rules(trial.id)} rev. {trial.revision} ({markdown_of_rules(digest)})"
-    return f"*For review. {version}, data as of {wording.day(patient.as_of)}.{pending}*"
+    return f"*For review. {version}, data as of {wording.day(patient.as_of)}.*"

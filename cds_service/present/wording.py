@@ -45,7 +45,6 @@ REASON: Final = {
 }
 LEANING: Final = {Verdict.PASS: "would pass", Verdict.FAIL: "would fail"}
 NOT_ENCODED: Final = "exclusion criteria not encoded"
-PENDING: Final = "rules not signed off yet"
 REGISTRY: Final = "Registry record"
 CONFIRM: Final = "For you to confirm"
 MISSING: Final = "What decides"

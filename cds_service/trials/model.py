@@ -33,7 +33,8 @@ class Criterion:
         needs: by variable name in the logic.
         logic: true when ``text`` is true of the patient.
         trigger: cards speak only when this passes.
-        sign: while data is missing, cards speak only if one of these passes, or is unknown for more than want of a record.
+        sign: while data is missing, cards speak only if one of these passes, or is unknown for another reason
+            than want of a record.
         conventions: ids of the trial's conventions that this criterion applies.
         line: where it stands in the rule file (1-based).
     """

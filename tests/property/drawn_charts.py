@@ -216,12 +216,6 @@ def result(name, exact, when=None):
     return st.one_of(plain, plain, plain, plain, odd, without, sexed, undated, issued, text)
 
 
-def labs(exact, most=2, when=None):
-    return optional(
-        **{name: st.lists(result(name, exact, when), min_size=1, max_size=most) for name in sorted(LAB_VALUES)}
-    )
-
-
 def grades(exact, most=2):
     dated = optional(
         date=days(-29, -28, -27, -5, 0, 1, exact=exact), status=st.sampled_from(STATUS), absent=st.just(True)
@@ -229,10 +223,10 @@ def grades(exact, most=2):
     ecog = st.builds(lambda value, more: {"value": value, **more}, st.integers(0, 4), dated)
     word = st.builds(lambda text, more: {"text": text, **more}, st.sampled_from(["1", "0-1", "2级", "good"]), dated)
     karnofsky = st.builds(lambda value, more: {"value": value, **more}, st.sampled_from([50, 70, 90]), dated)
-    return optional(
-        ecog=st.lists(ecog | ecog | word, min_size=1, max_size=most),
-        karnofsky=st.lists(karnofsky, min_size=1, max_size=1),
-    )
+    return {
+        "ecog": st.lists(ecog | ecog | word, min_size=1, max_size=most),
+        "karnofsky": st.lists(karnofsky, min_size=1, max_size=1),
+    }
 
 
 DOSES = (-200, -120, -60, -31, -30, -20, -10, 0, 2)
@@ -344,27 +338,45 @@ GOOD = {
 }
 
 
+INDUCED = {
+    **GOOD,
+    "problems": [{"id": "npc", "code": "C11.9", "onset": -150}, {"code": "C79.5", "onset": -146, "primary": "npc"}],
+    "staging": [{"m": "cM1b", "edition": 9, "date": -145}],
+    "histology": [{"code": "8073/3", "date": -148}],
+    "lesions": [{"mm": 32, "date": -146}],
+    "cycles": {"drugs": ["gemcitabine", "toripalimab"], "starts": [-110, -89, -68, -47, -26]},
+    "responses": [{"value": "PR", "date": -5}],
+}
+
+
+@cache
+def parts(exact):
+    """What a patient is drawn from, by the key in shorthand."""
+    return {
+        "problems": problems(exact),
+        "staging": staging(exact),
+        "histology": histology(exact),
+        "lesions": lesions(exact),
+        "treatments": treatments(exact),
+        "cycles": cycles(),
+        "responses": responses(exact),
+        **{name: st.lists(result(name, exact), min_size=1, max_size=2) for name in sorted(LAB_VALUES)},
+        **grades(exact),
+    }
+
+
+@cache
+def person(exact):
+    return people(exact)
+
+
 @st.composite
-def patients(draw, *, exact=False):
-    """Any patient: half of them start from one who passes everything, so that single faults decide."""
-    parts = st.fixed_dictionaries(
-        {},
-        optional={
-            "problems": problems(exact),
-            "staging": staging(exact),
-            "histology": histology(exact),
-            "lesions": lesions(exact),
-            "treatments": treatments(exact),
-            "cycles": cycles(),
-            "responses": responses(exact),
-        },
-    )
-    if draw(st.booleans()):
-        person, measured, told = draw(people(exact)), draw(labs(exact)), draw(grades(exact))
-        return {**person, **draw(parts), **measured, **told}
-    drawn = {**draw(parts), **draw(labs(exact)), **draw(grades(exact))}
-    changed = draw(st.sets(st.sampled_from(sorted(drawn)), max_size=4)) if drawn else set()
-    return {**GOOD, **{key: drawn[key] for key in changed}}
+def patients(draw, *, exact=False, empty=True):
+    """Any patient: from nothing, or from one who passes everything, so that single faults decide."""
+    base = draw(st.sampled_from([GOOD, GOOD, INDUCED, INDUCED, *([{}] if empty else [])]))
+    drawn = draw(person(exact)) if not base or draw(st.integers(0, 3)) == 3 else {}
+    keys = draw(st.lists(st.sampled_from(sorted(parts(exact))), max_size=8 if not base else 5, unique=True))
+    return {**base, **drawn, **{key: draw(parts(exact)[key]) for key in keys}}
 
 
 anchors = st.one_of(st.none(), st.none(), st.integers(0, 16).map(lambda days: AS_OF + timedelta(days=days)))
