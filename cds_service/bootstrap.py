@@ -38,13 +38,16 @@ class Services:
     connect: Connect
 
 
-def load_rules() -> Rules:
+def load_rules(site: str | None = None) -> Rules:
     """Load everything under the rules folder and plan the reading that it needs.
+
+    Args:
+        site: the hospital whose site file maps its codes; None for none.
 
     Raises:
         RuleError: the rule files are wrong; every complaint at once.
     """
-    library = load_library(rules_folder())
+    library = load_library(rules_folder(), site=site)
     return Rules(library, make_plan(needed_codes(library)), judge)
 
 
@@ -65,4 +68,4 @@ def build(settings: Settings, *, clock: Clock = date.today, rules: Rules | None 
         deadline = Deadline.after(settings.gather_seconds)
         return FhirClient(origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages)
 
-    return Services(settings, rules or load_rules(), clock, connect)
+    return Services(settings, rules or load_rules(settings.site), clock, connect)

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `cds-service serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    site: str | None = Field(
+        default=None,
+        description="The site file, `sites/<site>.yaml` in the rules folder: the hospital's own codes and units.",
+    )
     cors_origins: tuple[str, ...] = Field(
         default=(),
         description="Exact origins of browser-based EHRs. Open mode adds loopback origins.",

@@ -12,7 +12,7 @@ from cds_service import __version__
 from cds_service.errors import CdsServiceError, RequestError
 
 # Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
-_COMMANDS: Final = ("demo", "evaluate", "rules", "serve")
+_COMMANDS: Final = ("demo", "evaluate", "rules", "serve", "sites")
 
 
 class Commands(click.Group):

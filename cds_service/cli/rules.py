@@ -34,15 +34,15 @@ def rules() -> None:
 @_FOLDER
 def check(folder: Path | None) -> None:
     """Read every rule file and test case; print every complaint."""
-    folder = _folder(folder)
+    folder = folder_in_use(folder)
     library = _library(folder)
     complaints = Complaints()
     for trial in library.trials.values():
         _cases(folder, trial, library, complaints, coverage=True)
     _stop_on(complaints)
     click.echo(
-        f"{_count(len(library.trials), 'trial')}, {_count(len(library.facts), 'fact')}, "
-        f"{_count(len(library.value_sets), 'value set')}: ok"
+        f"{counted(len(library.trials), 'trial')}, {counted(len(library.facts), 'fact')}, "
+        f"{counted(len(library.value_sets), 'value set')}: ok"
     )
 
 
@@ -53,7 +53,7 @@ def test(trial_id: str | None, folder: Path | None) -> None:
     """Run the test cases of one trial, or of all."""
     from cds_service.screening.case_runner import run_cases
 
-    folder = _folder(folder)
+    folder = folder_in_use(folder)
     library = _library(folder)
     trials = [_trial(library, trial_id)] if trial_id else library.trials.values()
     complaints = Complaints()
@@ -67,7 +67,7 @@ def test(trial_id: str | None, folder: Path | None) -> None:
         click.echo(f"{path}:{result.case.line}: {result.case.it}")
         for problem in result.problems:
             click.echo(f"    {problem}")
-    click.echo(f"{_count(len(results), 'case')}, {len(failed)} failed")
+    click.echo(f"{counted(len(results), 'case')}, {len(failed)} failed")
     if failed:
         raise click.exceptions.Exit(RuleError.exit_code)
 
@@ -77,7 +77,7 @@ def test(trial_id: str | None, folder: Path | None) -> None:
 @_FOLDER
 def show(trial_id: str, folder: Path | None) -> None:
     """Print a trial as a person reads it."""
-    library = _library(_folder(folder))
+    library = _library(folder_in_use(folder))
     for line in describe_trial(_trial(library, trial_id), library.facts):
         click.echo(line)
 
@@ -87,7 +87,7 @@ def show(trial_id: str, folder: Path | None) -> None:
 @_FOLDER
 def codes(unverified: bool, folder: Path | None) -> None:
     """List the codes of the value sets, tab-separated: set, system, code, display, source."""
-    library = _library(_folder(folder))
+    library = _library(folder_in_use(folder))
     for name, value_set in library.value_sets.items():
         for concept in value_set.concepts:
             if unverified and "unverified" not in concept.attributes:
@@ -97,7 +97,7 @@ def codes(unverified: bool, folder: Path | None) -> None:
             click.echo("\t".join((name, concept.system, code, concept.display, source)))
 
 
-def _folder(given: Path | None) -> Path:
+def folder_in_use(given: Path | None) -> Path:
     """Return the folder to read, relative to here if it lies below: complaints then name files shortly."""
     folder = given or rules_folder()
     here = Path.cwd()
@@ -108,7 +108,7 @@ def _library(folder: Path) -> Library:
     try:
         return load_library(folder)
     except RuleError as error:
-        _refuse(str(complaint) for complaint in error.complaints)
+        refuse(str(complaint) for complaint in error.complaints)
 
 
 def _trial(library: Library, trial_id: str) -> Trial:
@@ -136,15 +136,16 @@ def _stop_on(complaints: Complaints) -> None:
     try:
         complaints.raise_any()
     except RuleError as error:
-        _refuse(str(complaint) for complaint in error.complaints)
+        refuse(str(complaint) for complaint in error.complaints)
 
 
-def _refuse(lines: Iterable[str]) -> NoReturn:
+def refuse(lines: Iterable[str]) -> NoReturn:
     """Print complaints and end with the exit code of a rule author's mistake."""
     for line in lines:
         click.echo(line, err=True)
     raise click.exceptions.Exit(RuleError.exit_code)
 
 
-def _count(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """Return a number of things: "1 fact", "2 facts"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -19,6 +19,7 @@ from cds_service.evaluation.outcome import (
 from cds_service.facts.chart import Chart, read_entries
 from cds_service.facts.fact import Evidence, Missing, Moment, Reason
 from cds_service.facts.record import Record
+from cds_service.facts.unmapped import UNMAPPED, unmapped_results
 from cds_service.logic.truth import State
 from cds_service.logic.values import Choices
 from cds_service.trials.model import Ask, Library, Trial
@@ -54,13 +55,17 @@ def judge(
         known = ", ".join(library.trials)
         raise RequestError(f"no such trial; known trials: {known}", field="trial", status=404)
     start = Moment(as_of, as_of, "")
-    chart = Chart(read_entries(record), library.facts, library.value_sets, start)
+    site = library.site
+    entries = read_entries(site.localised(record) if site else record)
+    chart = Chart(entries, library.facts, library.value_sets, start, site)
+    unmapped = unmapped_results(entries, library.value_sets)
     return PatientOutcome(
         patient=record.patient.reference,
         as_of=as_of,
         trials=tuple(_judge_trial(library.trials[name], chart, library, anchor) for name in wanted),
-        set_aside=record.set_aside,
+        set_aside={**record.set_aside, **({UNMAPPED: unmapped} if unmapped else {})},
         unread={kind: read.why for kind, read in chart.entries.reads.items() if not read.complete},
+        site=site.label if site else "",
     )
 
 
@@ -88,7 +93,8 @@ def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
         for concept in library.value_sets[name].concepts
         if not concept.prefix
     ]
-    return {"Observation": tuple(dict.fromkeys(codes))}
+    searched = library.site.searched(codes) if library.site else codes
+    return {"Observation": tuple(dict.fromkeys(searched))}
 
 
 def _is_observed(kind: str) -> bool:

@@ -146,6 +146,7 @@ class PatientOutcome:
         trials: one outcome for each trial asked for, in the library's order.
         set_aside: how many entries of the record were not used, by cause.
         unread: resource types that were not read completely, with why.
+        site: name and version of the site file that was used, "" without one.
     """
 
     patient: str
@@ -153,12 +154,14 @@ class PatientOutcome:
     trials: tuple[TrialOutcome, ...]
     set_aside: Mapping[str, int]
     unread: Mapping[str, str]
+    site: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the contract's JSON: plain objects, numbers as ``Decimal`` or ``int``."""
         return {
             "patient": self.patient,
             "as_of": self.as_of.isoformat(),
+            "site": self.site or None,
             "results": [_trial_json(outcome) for outcome in self.trials],
             "set_aside": dict(self.set_aside),
             "unread": dict(self.unread),

@@ -14,6 +14,7 @@ from cds_service.facts.fact import Evidence, Fact, Reason
 from cds_service.facts.labs import LAB_WINDOW_DAYS
 from cds_service.facts.names import named_in
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.facts.spread import cited_condition
 from cds_service.facts.treatments import Given, TreatmentEntry
 from cds_service.logic.values import EITHER, NO
@@ -38,7 +39,7 @@ def active_anticoagulant(chart: Chart, definition: FactDefinition, need: Need) -
         Evidence(e.reference, e.code.label, None, e.start.text if e.start else None, e.status) for e in found
     ) + tuple(cited_condition(entry) for entry in listed)
     if evidence:
-        says = f"{evidence[0].value} is active: is it therapeutic, and is the value in its range?"
+        says = say("{drug} is active: is it therapeutic, and is the value in its range?", drug=evidence[0].value)
         return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, evidence=evidence, says=says)
     if not chart.complete(MEDICATION_TYPES):
         return Fact.unknown(definition.name, EITHER, Reason.NOT_FETCHED)
@@ -46,10 +47,8 @@ def active_anticoagulant(chart: Chart, definition: FactDefinition, need: Need) -
 
 
 def _is_active(chart: Chart, entry: TreatmentEntry) -> bool:
-    """Say whether a drug is being taken on the day: by its status, and not ended before."""
+    """Say whether a drug is being taken on the day: by its status, which a person maintains, not by its period."""
     if entry.given is Given.NOT_GIVEN:
-        return False
-    if entry.end is not None and entry.type == "MedicationStatement" and entry.end.last < chart.moment.as_of:
         return False
     if entry.status in _ACTIVE:
         return True

@@ -33,6 +33,7 @@ from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry, read_observation
 from cds_service.facts.reading import read_all
 from cds_service.facts.record import RESOURCE_TYPES, Read, Record
+from cds_service.facts.site import Site
 from cds_service.facts.treatments import TreatmentEntry, medication_reader, read_procedure
 
 
@@ -91,12 +92,14 @@ class Chart:
         definitions: ``rules/facts.yaml``.
         value_sets: ``rules/valuesets``.
         moment: the day, the windows' end and the gate.
+        site: what the hospital's own units and limits mean; its codes and names are in the value sets.
     """
 
     entries: Entries
     definitions: Mapping[str, FactDefinition]
     value_sets: ValueSets
     moment: Moment
+    site: Site | None = None
 
     def at(self, moment: Moment) -> Chart:
         """Return the same record at another moment."""

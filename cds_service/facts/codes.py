@@ -91,7 +91,7 @@ def normalise_system(system: str | None) -> str:
     return _CANONICAL.get(trimmed, trimmed)
 
 
-def _spells_hierarchy(system: str) -> bool:
+def spells_hierarchy(system: str) -> bool:
     """Say whether a longer code of this system always lies below its own beginning."""
     return system in (ATC, ICD_9_CM, ICD_O_3) or bool(_ICD_10_LIKE.search(system) or _OPS.search(system))
 
@@ -115,7 +115,7 @@ def normalise_code(system: str, code: str) -> str:
     trimmed = code.strip()
     if system == NAMES:
         return unicodedata.normalize("NFKC", trimmed).casefold()
-    if not _spells_hierarchy(system):
+    if not spells_hierarchy(system):
         return trimmed
     if not trimmed.isascii():
         trimmed = unicodedata.normalize("NFKC", trimmed)
@@ -167,7 +167,7 @@ class ValueSet:
         self._exact: dict[tuple[str, str], Concept] = {}
         self._prefixes: dict[tuple[str, str], Concept] = {}
         for concept in self.concepts:
-            if concept.prefix and not _spells_hierarchy(concept.system):
+            if concept.prefix and not spells_hierarchy(concept.system):
                 raise ValueError(
                     f"{concept.code}: is-a is understood for ICD, OPS and ATC only, not for {concept.system}"
                 )
@@ -196,6 +196,12 @@ class ValueSet:
             if below is not None:
                 return below
         return None
+
+    def with_concepts(self, added: Iterable[Concept]) -> ValueSet:
+        """Return a copy that holds these too; one that is listed already is replaced."""
+        newer = {(one.system, normalise_code(one.system, one.code)): one for one in added}
+        kept = [one for one in self.concepts if (one.system, normalise_code(one.system, one.code)) not in newer]
+        return ValueSet(self.name, (*kept, *newer.values()))
 
     def __repr__(self) -> str:
         """Return the name and the size."""
@@ -228,6 +234,15 @@ class ValueSets(Mapping[str, ValueSet]):
         """Say whether codes of this system can be judged; else they are local, for a site file to map."""
         known = normalise_system(system)
         return known in self._systems or known.startswith(f"{ICD_10}-")
+
+    def with_concepts(self, added: Mapping[str, Iterable[Concept]]) -> ValueSets:
+        """Return a copy whose sets hold these concepts too, by the sets' names.
+
+        The systems that are known stay the same: of a hospital's own system only the added codes are.
+        """
+        copy = ValueSets(s.with_concepts(added[name]) if name in added else s for name, s in self._sets.items())
+        copy._systems = self._systems
+        return copy
 
     @classmethod
     def load(cls, folder: Path) -> ValueSets:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from cds_service.facts.dates import When
-from cds_service.facts.elements import NOTHING, Coded, coded, extension, list_of, object_of, reference_of
+from cds_service.facts.elements import NOTHING, Coded, coded, extension, list_of, object_of, reference_of, text_of
 from cds_service.facts.reading import UnreadableError, span_of, when_of
 from cds_service.facts.record import Source
 
@@ -126,7 +126,7 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
 
 def _status(value: object) -> str:
     """Return a status code in lower case; a plain string or a text stands in for a code."""
-    concept = coded(value)
+    concept = Coded(text=text_of(value)) if isinstance(value, str) else coded(value)
     code = next((coding.code for coding in concept.codings if coding.code), None)
     return (code or concept.text).lower()
 

@@ -78,6 +78,8 @@ class When:
         """The day, or the part of it that is known, in ISO 8601."""
         if self.first == self.last:
             return self.first.isoformat()
+        if self.last == date.max:
+            return f"{self.first}/"
         same_month = (self.first.year, self.first.month) == (self.last.year, self.last.month)
         if same_month:
             return f"{self.first:%Y-%m}"

@@ -47,3 +47,13 @@ class FactDefinition:
     unit: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
+
+
+def analytes_of(definitions: Mapping[str, FactDefinition]) -> dict[str, str]:
+    """Return the analyte of each value set of results with units, by the set's name."""
+    found: dict[str, str] = {}
+    for definition in definitions.values():
+        for options in (definition.options, *definition.options.values()):
+            if isinstance(options, Mapping) and "analyte" in options and isinstance(options.get("value_set"), str):
+                found.setdefault(options["value_set"], str(options["analyte"]))
+    return found

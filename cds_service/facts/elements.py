@@ -79,9 +79,7 @@ def object_of(value: object) -> Mapping[str, Any]:
 
 
 def coded(value: object) -> Coded:
-    """Read a CodeableConcept (or a bare Coding, or plain text)."""
-    if isinstance(value, str):
-        return Coded(text=value.strip())
+    """Read a CodeableConcept, or a bare Coding."""
     concept = object_of(value)
     items = list_of(concept.get("coding")) or ([concept] if "code" in concept or "system" in concept else [])
     codings = tuple(

@@ -19,6 +19,7 @@ from cds_service.facts.fact import Evidence, Fact, Reason, yes_or_no
 from cds_service.facts.labs import cited
 from cds_service.facts.names import histology_side
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.logic.values import EITHER
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         assert side is not None  # noqa: S101 - only decided sides are specific
         if all(one.confirm for one in newest):
             return Fact.unknown(
-                name, EITHER, Reason.CLINICIAN, lean=side, evidence=evidence, says="an old code to confirm"
+                name, EITHER, Reason.CLINICIAN, lean=side, evidence=evidence, says=say("an old code to confirm")
             )
         return Fact.for_good(name, side, evidence=evidence, says=str(newest[0].evidence.value))
     pending = [one for one in reports if not one.final and one.side is not None]
@@ -76,7 +77,7 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         sides = {one.side for one in named}
         lean = yes_or_no(sides.pop()) if len(sides) == 1 else None
         evidence = tuple(one.evidence for one in named)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="as text only")
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("as text only"))
     return _nothing_specific(chart, name, final)
 
 

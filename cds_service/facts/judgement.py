@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.logic.values import EITHER
 
 if TYPE_CHECKING:
@@ -15,4 +16,4 @@ if TYPE_CHECKING:
 
 def judgement(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return a fact that is always unknown, ``clinician``, leaning nowhere."""
-    return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, says="no record holds it")
+    return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, says=say("no record holds it"))

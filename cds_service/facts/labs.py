@@ -16,7 +16,7 @@ from cds_service.facts import units
 from cds_service.facts.dates import ANY_TIME, latest, shift
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
-from cds_service.facts.limits import upper_limits
+from cds_service.facts.limits import SITE_LIMIT, upper_limits
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.observations import Amount, ObservationEntry
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
@@ -78,11 +78,11 @@ def lab(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     if pending:
         last = [pending[at] for at in latest([entry.when or ANY_TIME for entry in pending])]
         return _unknown(name, Reason.NOT_FINAL, last, _lean(chart, definition, need, last))
-    if not chart.complete(["Observation"]):
-        return _unknown(name, Reason.NOT_FETCHED, newest, lean)
     empty = [entry for entry in found if not entry.has_value and _perhaps(entry, window)]
     if empty:
         return _unknown(name, Reason.NO_VALUE, [*empty, *newest], lean)
+    if not chart.complete(["Observation"]):
+        return _unknown(name, Reason.NOT_FETCHED, newest, lean)
     return _unknown(name, Reason.STALE if newest else Reason.NO_RECORD, newest, lean)
 
 
@@ -143,8 +143,11 @@ def _annotated(
 def measure(chart: Chart, definition: FactDefinition, need: Need, entry: ObservationEntry) -> Measured:
     """Make one result comparable with the rule's limits."""
     analyte = definition.options["analyte"]
+    if chart.site is not None:
+        entry = chart.site.in_known_units(entry, analyte)
     if entry.amount is None:
-        return Measured(ANY_NUMBER, Missing(definition.name, Reason.NO_VALUE))
+        worded = Reason.UNMAPPED_CODE if entry.answer.readable else Reason.NO_VALUE
+        return Measured(ANY_NUMBER, Missing(definition.name, worded))
     canonical = _converted(analyte, entry.amount, None)
     concept = entry.code.find(chart.value_sets[definition.options["value_set"]])
     wanted = concept.attributes.get("property") if concept else None
@@ -166,7 +169,8 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
         same = entry.amount.unit is None or units.normalise_unit(entry.amount.unit) == units.normalise_unit(unit)
         note = "" if same or not entry.amount.exact else f"= {plain_number(target.low)} {unit}"
         return Measured(Numbers((target,)), inexact, note)
-    limits = upper_limits(entry, analyte, chart.person)
+    stated = chart.site.limits.get(definition.options["value_set"], ()) if chart.site else ()
+    limits = upper_limits(entry, analyte, chart.person, stated)
     if not limits.highs:
         return Measured(
             ANY_NUMBER,
@@ -179,7 +183,8 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
     unit = _shown_unit(units.canonical_unit(analyte))
     shown = " or ".join(plain_number(high) for high in limits.highs)
     ratio = f"{plain_number(numbers.intervals[0].low)} x ULN; " if entry.amount.exact and len(limits.highs) == 1 else ""
-    return Measured(numbers, missing, f"{ratio}upper limit {shown} {unit}".strip(), limits.notes)
+    whose = "site" if SITE_LIMIT in limits.notes else "upper"
+    return Measured(numbers, missing, f"{ratio}{whose} limit {shown} {unit}".strip(), limits.notes)
 
 
 def _shown_unit(unit: str) -> str:

@@ -14,6 +14,7 @@ from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.labs import cited, measure
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.phrase import say
 from cds_service.logic.values import EITHER, YES
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
         largest, entry = max(found, key=lambda pair: (pair[0], pair[1].reference))
         evidence = (cited(entry),)
         if largest >= Decimal(str(options["any_lesion_mm"])):
-            return Fact.known(name, YES, evidence=evidence, says=f"largest lesion {largest:f} mm")
+            return Fact.known(name, YES, evidence=evidence, says=say("largest lesion {size} mm", size=largest))
         lean = YES if largest >= Decimal(str(options["not_a_node_mm"])) else None
         return Fact.unknown(
             name,
@@ -45,11 +46,11 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
             Reason.CLINICIAN,
             lean=lean,
             evidence=evidence,
-            says=f"largest lesion {largest:f} mm",
+            says=say("largest lesion {size} mm", size=largest),
         )
     if not chart.complete(["Observation"]):
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)
-    return Fact.unknown(name, EITHER, Reason.CLINICIAN, says="no lesion size on record before treatment")
+    return Fact.unknown(name, EITHER, Reason.CLINICIAN, says=say("no lesion size on record before treatment"))
 
 
 def _size(chart: Chart, definition: FactDefinition, need: Need, entry: ObservationEntry) -> Decimal | None:

@@ -17,6 +17,7 @@ from cds_service.facts.labs import cited
 from cds_service.facts.names import doubted, plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.phrase import joined, say
 from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, notes_of, spread
 from cds_service.facts.staging import (
     Baseline,
@@ -33,7 +34,9 @@ from cds_service.logic.values import EITHER, NO, YES
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
-_NOT_DE_NOVO: Final = "first recorded after diagnosis: not de novo"
+
+def _not_de_novo() -> str:
+    return say("first recorded after diagnosis: not de novo")
 
 
 def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
@@ -46,20 +49,24 @@ def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> 
     evidence = staged + tuple(cited_condition(one) for one in (*then, *later))
     if base.recurrent:
         records = tuple(one.evidence for one in base.recurrent)
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=records, says="staged as recurrent")
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=records, says=say("staged as recurrent"))
     if base.category == "conflict":
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=staged, says="M categories of the same time differ")
+        return Fact.unknown(
+            name, EITHER, Reason.CONFLICT, evidence=staged, says=say("M categories of the same time differ")
+        )
     if base.category == "M1":
         return Fact.for_good(name, YES, evidence=evidence, says=base.m[0].value)
     if then and base.category == "M0":
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says="M0 beside a distant metastasis")
+        return Fact.unknown(
+            name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("M0 beside a distant metastasis")
+        )
     if then:
-        says = "; ".join(one.code.label for one in then)
+        says = joined(one.code.label for one in then)
         return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(then), says=says)
     late = tuple(one.evidence for one in base.later) + tuple(cited_condition(one) for one in later)
     if base.category == "M0":
         if late and not chart.disease.treated:
-            return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=staged + late, says=_NOT_DE_NOVO)
+            return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=staged + late, says=_not_de_novo())
         return without_metastasis(chart, name, staged, base.m[0].value)
     return _without_category(chart, name, base, found, late)
 
@@ -71,18 +78,23 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     if groups and {meaning(one, options["stage_meaning"]) for one in groups} == {Meaning.M1}:
         evidence = tuple(one.evidence for one in groups)
         return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=f"only stage {groups[0].value}"
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=YES,
+            evidence=evidence,
+            says=say("only stage {group}", group=groups[0].value),
         )
     if late:
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=late, says=_NOT_DE_NOVO)
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=late, says=_not_de_novo())
     unclear = at_diagnosis(chart, found.ours, Truth.UNKNOWN)
     if unclear or any(one.metastatic for one in base.imprecise):
         evidence = tuple(cited_condition(one) for one in unclear) + tuple(one.evidence for one in base.imprecise)
-        says = "it cannot be told whether this was at diagnosis"
+        says = say("it cannot be told whether this was at diagnosis")
         return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=says)
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
-        says = "a metastasis beside another active cancer"
+        says = say("a metastasis beside another active cancer")
         return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=says)
     if found.unsure:
         evidence = tuple(cited_condition(one) for one in found.unsure)
@@ -99,7 +111,9 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     if named and fact.missing[0].reason in (Reason.NO_RECORD, Reason.UNMAPPED_CODE):
         lean = None if all(doubted(c.code.label) for c in named) else YES
         evidence = tuple(cited_condition(one) for one in named)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="named in text only")
+        return Fact.unknown(
+            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
+        )
     return fact
 
 
@@ -139,7 +153,12 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
         return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says="beside another active cancer"
+            name,
+            EITHER,
+            Reason.CLINICIAN,
+            lean=YES,
+            evidence=evidence,
+            says=say("a metastasis beside another active cancer"),
         )
     if found.refuted or absent:
         return Fact.known(name, NO, evidence=denied)
@@ -152,7 +171,9 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     if named:
         lean = None if all(doubted(c.code.label) for c in named) else YES
         evidence = tuple(cited_condition(one) for one in named)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="named in text only")
+        return Fact.unknown(
+            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
+        )
     base = baseline(chart)
     distant = spread(chart, chart.value_sets[disease_options(chart)["distant_value_set"]])
     if base.category == "M0" and not base.later and not distant.ours and not distant.unlinked:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -113,7 +114,7 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
     """Yield the result itself, and one entry for each component.
 
     Raises:
-        UnreadableError: no code, or a date that is none.
+        UnreadableError: no code, a component without one, or a date that is none.
     """
     body = source.body
     status = text_of(body.get("status"))
@@ -123,7 +124,10 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
     if not code.readable:
         raise UnreadableError
     span = span_of(body, "effective")
-    when = span.end or span.start
+    when = span.end
+    if when is None and span.start is not None:
+        # A period counts by its end, and this one may have ended on any later day.
+        when = When(span.start.first, date.max)
     issued = when_of(body.get("issued")) if when is None else None
     entry = ObservationEntry(
         reference=source.reference,
@@ -144,6 +148,8 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
         part = coded(component.get("code"))
         if part.readable:
             yield _with_value(replace(entry, code=part, interpretation=_interpretation(component)), component)
+    if any(not coded(component.get("code")).readable for component in components):
+        raise UnreadableError
 
 
 def _interpretation(element: Mapping[str, Any]) -> Coded:
@@ -183,10 +189,14 @@ def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> Observat
 _COMPARATORS: Final = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "≤": "<=", "≥": ">=", "＜": "<", "＞": ">"}
 
 
+_CLEAN_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?")
+
+
 def quantity(value: object) -> Amount | None:
     """Read a Quantity; None when its number cannot be read or its comparator is unknown."""
     element = object_of(value)
-    plain = number(element.get("value"))
+    written = text_of(element.get("value"))
+    plain = Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else number(element.get("value"))
     comparator = text_of(element.get("comparator"))
     if plain is None or (comparator and comparator not in _COMPARATORS):
         return None
@@ -261,22 +271,34 @@ def _range(element: Mapping[str, Any]) -> ReferenceRange:
         match = _RANGE_TEXT.fullmatch(unicodedata.normalize("NFKC", text_of(element.get("text"))).strip())
         if match is not None:
             limit, unit, from_text = Decimal(match["high"] or match["only"]), match["unit"], True
-    age = object_of(element.get("age"))
+    ages = object_of(element.get("age"))
+    low, high_age = _years(ages.get("low")), _years(ages.get("high"))
+    # An age bound that cannot be read leaves open whom the range is for: it is not used.
+    if any(name in ages and found is None for name, found in (("low", low), ("high", high_age))):
+        limit = None
     return ReferenceRange(
         high=limit,
         unit=unit,
         kind=coded(element.get("type")),
         applies_to=tuple(coded(item) for item in list_of(element.get("appliesTo"))),
-        age_low=_years(age.get("low")),
-        age_high=_years(age.get("high")),
+        age_low=low,
+        age_high=high_age,
         from_text=from_text,
     )
 
 
+_PER_YEAR: Final = {
+    **dict.fromkeys(("a", "y", "yr", "yrs", "year", "years", "岁", "年"), Decimal(1)),
+    **dict.fromkeys(("mo", "month", "months", "月"), Decimal(12)),
+    **dict.fromkeys(("wk", "week", "weeks", "周"), Decimal("52.1775")),
+    **dict.fromkeys(("d", "day", "days", "天"), Decimal("365.2425")),
+}
+
+
 def _years(value: object) -> Decimal | None:
-    """Return a bound on age in years; other units read as years of a fraction (months, days) are converted."""
+    """Return a bound on age in years; None when there is none or its unit is not a time that is known."""
     found = quantity(value)
-    if found is None or found.interval.low is None:
+    if found is None or not found.exact or found.interval.low is None:
         return None
-    per_year = {"mo": Decimal(12), "d": Decimal("365.25"), "wk": Decimal("52.18")}.get(found.unit or "a", Decimal(1))
-    return found.interval.low / per_year
+    per_year = _PER_YEAR.get((found.unit or "").lower())
+    return None if per_year is None else found.interval.low / per_year

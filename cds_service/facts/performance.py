@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.elements import Coded
@@ -19,6 +19,7 @@ from cds_service.facts.labs import cited, lab
 from cds_service.facts.names import plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import Amount, ObservationEntry
+from cds_service.facts.phrase import say
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> 
     """Return the ECOG grade; Karnofsky alone gives ``clinician`` with a leaning."""
     options = definition.options
     ecog = lab(_read_scale(chart, options["value_set"], options["answer_value_set"]), definition, need)
-    if ecog.value.now != ANY_NUMBER:
+    reason = ecog.missing[0].reason if ecog.missing else None
+    if reason in _WORDS:
+        return _written(chart, definition, ecog)
+    # Karnofsky speaks only when there is no ECOG at all: it must not hide one that is old or not final.
+    if ecog.evidence or reason not in (Reason.NO_RECORD, Reason.NOT_FETCHED):
         return ecog
-    written = _written(chart, definition, ecog)
-    if written is not None:
-        return written
     karnofsky = options["karnofsky"]
     other = lab(
         _read_scale(chart, karnofsky["value_set"], karnofsky["answer_value_set"]),
@@ -48,10 +50,10 @@ def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> 
     return Fact.unknown(
         definition.name,
         ANY_NUMBER,
-        Reason.CLINICIAN,
+        Reason.CLINICIAN if reason is Reason.NO_RECORD else Reason.NOT_FETCHED,
         lean=lean,
         evidence=other.evidence,
-        says="Karnofsky only",
+        says=say("Karnofsky only"),
         until=other.until,
     )
 
@@ -64,27 +66,28 @@ def _lean(karnofsky: Fact, support: Decimal) -> Numbers | None:
     return {"true": Numbers.of(Decimal(1)), "false": Numbers.of(Decimal(2))}.get(at_least.value)
 
 
-def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact | None:
-    """Return what a grade written in words leans to, when that is why ECOG has no value."""
-    if ecog.missing[0].reason not in (Reason.NO_VALUE, Reason.UNIT_UNUSABLE):
-        return None
+# Why an ECOG that counts has no number: perhaps its words tell.
+_WORDS: Final = (Reason.UNMAPPED_CODE, Reason.NO_VALUE, Reason.UNIT_UNUSABLE)
+_GRADE_WORDS: Final = re.compile(
+    r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])(?!\d)"
+)
+
+
+def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact:
+    """Return what the words of the ECOG that counts lean to; the fact itself when they tell nothing."""
+    counting = {evidence.resource for evidence in ecog.evidence}
     for entry in chart.observations:
-        if entry.usable and entry.code.find(chart.value_sets[definition.options["value_set"]]) and entry.answer.text:
-            match = re.search(
-                r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])",
-                plain(entry.answer.text),
+        match = _GRADE_WORDS.search(plain(entry.answer.text)) if entry.reference in counting else None
+        if match is not None:
+            return Fact.unknown(
+                definition.name,
+                ANY_NUMBER,
+                Reason.CLINICIAN,
+                lean=Numbers.of(Decimal(match[2] or match[1] or match[3])),
+                evidence=(cited(entry),),
+                says=say("as text only"),
             )
-            if match is not None:
-                grade = Decimal(match[2] or match[1] or match[3])
-                return Fact.unknown(
-                    definition.name,
-                    ANY_NUMBER,
-                    Reason.CLINICIAN,
-                    lean=Numbers.of(grade),
-                    evidence=(cited(entry),),
-                    says="as text only",
-                )
-    return None
+    return ecog
 
 
 def _read_scale(chart: Chart, code_set: str, answer_set: str) -> Chart:

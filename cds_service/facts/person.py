@@ -12,6 +12,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.elements import text_of
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Source
 from cds_service.logic.values import ANY_CHOICE, ANY_NUMBER, Choices, Interval, Numbers, Value
 
@@ -72,8 +73,9 @@ def read_person(patient: Source, as_of: date) -> Person:
 
 
 def _deceased(flag: object, day: object, as_of: date) -> bool:
-    if isinstance(flag, bool):
-        return flag
+    if flag is not None and flag is not False:
+        # Anything that is not a plain "no": a death is not to be missed for a mistyped flag.
+        return text_of(flag).lower() != "false"
     if day is None:
         return False
     try:
@@ -106,7 +108,9 @@ def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
 
 def _years(ages: Numbers) -> str:
     found = sorted(int(i.low) for i in ages.intervals if i.low is not None)
-    return f"{found[0]} years" if len(found) == 1 else f"{found[0]} to {found[-1]} years"
+    if len(found) == 1:
+        return say("{age} years", age=found[0])
+    return say("{youngest} to {oldest} years", youngest=found[0], oldest=found[-1])
 
 
 def sex(chart: Chart, definition: FactDefinition, need: Need) -> Fact:

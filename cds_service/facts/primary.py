@@ -12,6 +12,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.names import doubted, names_nasopharyngeal_carcinoma
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.facts.spread import cited_condition, notes_of
 from cds_service.logic.values import EITHER, NO, YES
 
@@ -31,11 +32,11 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     standing = [entry for entry in refuted if not any(_before(entry, other) for other in found if other.confirmed)]
     if confirmed and standing:
         evidence = tuple(cited_condition(entry) for entry in (*confirmed, *standing))
-        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says="confirmed and refuted")
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
     if confirmed:
         return _confirmed(chart, name, confirmed)
     if standing:
-        return Fact.known(name, NO, evidence=tuple(cited_condition(entry) for entry in standing), says="refuted")
+        return Fact.known(name, NO, evidence=tuple(cited_condition(entry) for entry in standing), says=say("refuted"))
     unsure = [entry for entry in found if entry.unsure]
     if unsure:
         evidence = tuple(cited_condition(entry) for entry in unsure)
@@ -44,7 +45,9 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     if named:
         lean = None if all(doubted(entry.code.label) for entry in named) else YES
         evidence = tuple(cited_condition(entry) for entry in named)
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="named in text only")
+        return Fact.unknown(
+            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
+        )
     return _absent(chart, name, definition)
 
 
@@ -59,7 +62,7 @@ def _confirmed(chart: Chart, name: str, entries: list[ConditionEntry]) -> Fact:
             Reason.CLINICIAN,
             lean=NO,
             evidence=evidence,
-            says=f"recorded as {entries[0].clinical}",
+            says=say("recorded as {status}", status=entries[0].clinical),
         )
     resting = active or entries
     evidence = tuple(cited_condition(entry) for entry in resting)
@@ -96,4 +99,4 @@ def _absent(chart: Chart, name: str, definition: FactDefinition) -> Fact:
     ]
     if not usable:
         return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if chart.conditions else Reason.NO_RECORD)
-    return Fact.known(name, NO, notes=("assumed-absent",), says="not on the problem list")
+    return Fact.known(name, NO, notes=("assumed-absent",), says=say("not on the problem list"))

@@ -31,7 +31,8 @@ def read_all(sources: Iterable[Source], reader: Callable[[Source], Iterable[Entr
     unreadable = 0
     for source in sources:
         try:
-            entries.extend(reader(source))
+            for entry in reader(source):
+                entries.append(entry)
         except UnreadableError:
             unreadable += 1
     return Readings(tuple(entries), unreadable)

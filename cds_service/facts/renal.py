@@ -18,6 +18,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.labs import plain_number
 from cds_service.facts.need import XULN, Need
+from cds_service.facts.phrase import joined, say
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def renal_filtration(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     clearance = _reported(chart, need, options["clearance"]) or _clearance(chart, creatinine, weight)
     rate = _reported(chart, need, options["egfr"]) or _rate(chart, creatinine)
     evidence = tuple(dict.fromkeys((*clearance.evidence, *rate.evidence, *creatinine.evidence)))
-    says = "; ".join(one.says for one in (clearance, rate) if one.says)
+    says = joined(one.says for one in (clearance, rate))
     until = min((f.until for f in (creatinine, weight) if f.until), default=None)
     name = definition.name
     lean = _leaning(clearance, rate)
@@ -112,13 +113,20 @@ def _leaning(clearance: _Estimate, rate: _Estimate) -> Numbers:
     return found[0] if len(found) == 1 else found[0].union(found[1])
 
 
+_NOT_REPORTED: Final = (Reason.NO_RECORD, Reason.NOT_FETCHED, Reason.STALE, Reason.NOT_FINAL)
+
+
 def _reported(chart: Chart, need: Need, fact_name: str) -> _Estimate | None:
+    """Return what a laboratory reported; None when it reported nothing that counts, so that it is computed."""
     fact = chart.fact(replace(need, fact=fact_name, unit=None))
-    if fact.value.now == ANY_NUMBER or not isinstance(fact.value.now, Numbers):
+    if fact.missing and fact.missing[0].reason in _NOT_REPORTED:
         return None
+    if fact.value.now == ANY_NUMBER or not isinstance(fact.value.now, Numbers):
+        # A report that cannot be read is still a report: computing past it would rest a fail on ignoring it.
+        return _Estimate(None, reported=True, missing=fact.missing, evidence=fact.evidence)
     first = fact.evidence[0]
     label = chart.definitions[fact_name].label["en"]
-    says = f"{label} {first.value} {first.unit or ''} reported".replace("  ", " ")
+    says = say("{label} {value} {unit} reported", label=label, value=first.value, unit=first.unit or "")
     return _Estimate(fact.value.now, reported=True, missing=fact.missing, evidence=fact.evidence, says=says)
 
 
@@ -130,7 +138,8 @@ def _clearance(chart: Chart, creatinine: Fact, weight: Fact) -> _Estimate:
     lean = _for_each(chart, creatinine, lambda a, s, scr: [cockcroft_gault(a, s, kg, scr) for kg in kilograms], leaned)
     if found is None or not doses or not kilograms:
         return _Estimate(None, reported=False, missing=missing, leaning=lean if kilograms else None)
-    says = f"clearance {_shown(found)} mL/min by Cockcroft-Gault ({_inputs(chart, creatinine, kilograms)})"
+    inputs = _inputs(chart, creatinine, kilograms)
+    says = say("clearance {value} mL/min by Cockcroft-Gault ({inputs})", value=_shown(found), inputs=inputs)
     return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), weight.evidence, says)
 
 
@@ -139,7 +148,7 @@ def _rate(chart: Chart, creatinine: Fact) -> _Estimate:
     lean = _for_each(chart, creatinine, lambda age, sex, scr: [ckd_epi_2021(age, sex, scr)], _lean_points(creatinine))
     if found is None:
         return _Estimate(None, reported=False, leaning=lean)
-    says = f"eGFR {_shown(found)} mL/min/1.73 m2 by CKD-EPI 2021"
+    says = say("eGFR {value} mL/min/1.73 m2 by CKD-EPI 2021", value=_shown(found))
     return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), (), says)
 
 
@@ -196,4 +205,10 @@ def _shown(numbers: Numbers) -> str:
 def _inputs(chart: Chart, creatinine: Fact, kilograms: list[Decimal]) -> str:
     ages = "-".join(str(age) for age in _ages(chart, creatinine))
     doses = " or ".join(plain_number(dose) for dose in _points(creatinine.value.now))
-    return f"age {ages}, {' or '.join(chart.person.sexes)}, {plain_number(kilograms[0])} kg, creatinine {doses} mg/dL"
+    return say(
+        "age {age}, {sex}, {weight} kg, creatinine {creatinine} mg/dL",
+        age=ages,
+        sex=joined((say("male") if sex == "male" else say("female") for sex in chart.person.sexes), "/"),
+        weight=plain_number(kilograms[0]),
+        creatinine=doses,
+    )

@@ -18,6 +18,7 @@ from cds_service.facts.labs import cited
 from cds_service.facts.names import response_in
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.phrase import joined, say
 from cds_service.facts.treated import TreatmentClass
 from cds_service.facts.treatment import TREATMENT_TYPES, other_half_named
 from cds_service.logic.values import EITHER, NO, Choices
@@ -37,7 +38,9 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
     only_named = not chemotherapy and other_half_named(chart)
     if cycles.countable and not only_named:
         if begun > most:
-            return Fact.for_good(name, NO, evidence=evidence, says=f"{begun} cycles begun, more than {most}")
+            return Fact.for_good(
+                name, NO, evidence=evidence, says=say("{begun} cycles begun, more than {most}", begun=begun, most=most)
+            )
         if begun < least:
             if not chart.complete(TREATMENT_TYPES):
                 return Fact.unknown(name, EITHER, Reason.NOT_FETCHED, lean=NO, evidence=evidence)
@@ -47,14 +50,14 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
     complete = chart.complete(TREATMENT_TYPES)
     if not cycles.countable or only_named:
         lean = NO if (begun and begun < least) or begun > most else assessed.lean
-        says = f"about {begun} cycles by the record's dates: not countable" if begun else "cycles not countable"
+        says = say("cycles cannot be counted; about {begun} by the record's dates", begun=begun)
         reason = Reason.CLINICIAN if complete else Reason.NOT_FETCHED
         return Fact.unknown(name, EITHER, reason, lean=lean, evidence=seen, says=says)
     if not treatments.of(TreatmentClass.PD1):
         if other_half_named(chart):
-            says = "PD-1 inhibitor by name only"
+            says = say("PD-1 inhibitor by name only")
             return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=assessed.lean, evidence=seen, says=says)
-        reason, says = Reason.NO_RECORD if complete else Reason.NOT_FETCHED, "no PD-1 inhibitor seen"
+        reason, says = Reason.NO_RECORD if complete else Reason.NOT_FETCHED, say("no PD-1 inhibitor seen")
         return Fact.unknown(name, EITHER, reason, of=str(options["other_half"]), evidence=evidence, says=says)
     return replace(assessed, evidence=assessed.evidence + evidence)
 
@@ -62,10 +65,12 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
 def _in_induction(name: str, cycles: Cycles, least: int, evidence: tuple[object, ...]) -> Fact:
     """Return the fail of a patient still in induction, with the day to look again."""
     look_again = None
-    says = f"in induction: {len(cycles.starts)} of {least} cycles begun"
+    begun = len(cycles.starts)
+    says: str = say("in induction: {begun} of {least} cycles begun", begun=begun, least=least)
     if cycles.starts:
-        look_again = cycles.starts[-1] + timedelta(days=CYCLE_LENGTH_DAYS * (least - len(cycles.starts)))
-        says += f", look again after cycle {least}, about {look_again}"
+        look_again = cycles.starts[-1] + timedelta(days=CYCLE_LENGTH_DAYS * (least - begun))
+        later = say("look again after cycle {least}, about {day}", least=least, day=look_again)
+        says = joined([says, later], ", ")
     return Fact.known(name, NO, evidence=evidence, says=says, look_again=look_again)
 
 
@@ -110,7 +115,7 @@ def _of(chart: Chart, definition: FactDefinition, entries: Sequence[ObservationE
     if named is None:
         return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE, evidence=evidence)
     lean = yes_or_no(named in ("CR", "PR"))
-    return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says="as text only")
+    return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("as text only"))
 
 
 def _side(chart: Chart, definition: FactDefinition, entry: ObservationEntry) -> bool | None:

@@ -16,6 +16,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.fact import Evidence, Fact, Reason
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import say
 from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, spread
 from cds_service.facts.staged import Axis, StageRecord
 from cds_service.logic.truth import Truth
@@ -123,20 +124,20 @@ def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     evidence = tuple(one.evidence for one in (*base.m, *base.groups))
     with_spread = evidence + tuple(cited_condition(one) for one in beside)
     if base.recurrent:
-        return _conflict(name, base.recurrent, "staged as recurrent", lean=NO)
+        return _conflict(name, base.recurrent, say("staged as recurrent"), lean=NO)
     meanings = {meaning(one, table) for one in base.groups}
     if base.category == "conflict":
-        return _conflict(name, base.m, "M categories of the same time differ")
+        return _conflict(name, base.m, say("M categories of the same time differ"))
     if base.category == "M1":
         if Meaning.M0 in meanings:
-            return _conflict(name, (*base.m, *base.groups), "M1, but the stage group means M0 by its edition")
+            return _conflict(name, (*base.m, *base.groups), say("M1, but the stage group means M0 by its edition"))
         return Fact.for_good(name, YES, evidence=evidence, says=base.m[0].value)
     if base.category == "M0":
         if Meaning.M1 in meanings:
-            return _conflict(name, (*base.m, *base.groups), "M0, but the stage group means M1 by its edition")
+            return _conflict(name, (*base.m, *base.groups), say("M0, but the stage group means M1 by its edition"))
         if beside:
             return Fact.unknown(
-                name, EITHER, Reason.CONFLICT, evidence=with_spread, says="M0 beside a distant metastasis"
+                name, EITHER, Reason.CONFLICT, evidence=with_spread, says=say("M0 beside a distant metastasis")
             )
         return without_metastasis(chart, name, evidence, base.m[0].value)
     return _by_group(chart, name, base, table, beside, found)
@@ -165,27 +166,27 @@ def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Seq
         Reason.CLINICIAN,
         lean=YES,
         evidence=evidence,
-        says="distant metastasis recorded, stage to confirm",
+        says=say("distant metastasis recorded, stage to confirm"),
     )
     if len(meanings) > 1:
         return Fact.unknown(
-            name, EITHER, Reason.CONFLICT, evidence=evidence, says="stage groups of the same time differ"
+            name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("stage groups of the same time differ")
         )
     if not groups:
         return _without_group(chart, name, base, beside, found, confirmed)
-    shown = f"stage {groups[0].value}" + (
-        f", edition {groups[0].edition}" if groups[0].edition else ", edition not recorded"
-    )
+    shown = _named(groups[0])
     match meanings.pop():
         case Meaning.M1:
             return Fact.for_good(name, YES, evidence=evidence, says=shown)
         case Meaning.M0 if beside:
-            says = f"{shown} means M0, beside a distant metastasis"
+            says = say("{stage} means M0, beside a distant metastasis", stage=shown)
             return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=says)
         case Meaning.M0:
             return without_metastasis(chart, name, evidence, shown)
         case Meaning.INVALID:
-            return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=f"{shown}: no such group")
+            return Fact.unknown(
+                name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("{stage}: no such group", stage=shown)
+            )
         case Meaning.UNSPECIFIC:
             return (
                 confirmed if beside else Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence, says=shown)
@@ -195,9 +196,20 @@ def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Seq
                 return confirmed
             if lean := _by_named_edition(groups, table):
                 return Fact.unknown(
-                    name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=f"{shown} as a code"
+                    name,
+                    EITHER,
+                    Reason.CLINICIAN,
+                    lean=lean,
+                    evidence=evidence,
+                    says=say("{stage} as a code", stage=shown),
                 )
             return Fact.unknown(name, EITHER, Reason.EDITION_UNKNOWN, evidence=evidence, says=shown)
+
+
+def _named(group: StageRecord) -> str:
+    if group.edition:
+        return say("stage {group}, edition {edition}", group=group.value, edition=group.edition)
+    return say("stage {group}, edition not recorded", group=group.value)
 
 
 def latest_groups(base: Baseline) -> list[StageRecord]:
@@ -226,7 +238,7 @@ def _without_group(
             EITHER,
             Reason.IMPRECISE_DATE,
             evidence=tuple(one.evidence for one in base.imprecise),
-            says="it cannot be told whether this was at diagnosis",
+            says=say("it cannot be told whether this was at diagnosis"),
         )
     if beside:
         return confirmed
@@ -238,7 +250,7 @@ def _without_group(
             Reason.CLINICIAN,
             lean=YES,
             evidence=evidence,
-            says="a metastasis beside another active cancer",
+            says=say("a metastasis beside another active cancer"),
         )
     return unread_or_absent(chart, name, base)
 
@@ -258,7 +270,7 @@ def unread_or_absent(chart: Chart, name: str, base: Baseline) -> Fact:
             Reason.CLINICIAN,
             lean=_named_side(base.named, _table(chart)),
             evidence=evidence,
-            says="staging as text only",
+            says=say("staging as text only"),
         )
     if not chart.complete(["Observation", "Condition"]):
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)

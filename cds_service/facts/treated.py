@@ -20,6 +20,7 @@ from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import Coded, same_reference
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.facts.names import named_in, plain
+from cds_service.facts.phrase import say
 from cds_service.facts.treatments import Given, TreatmentEntry
 
 if TYPE_CHECKING:
@@ -125,16 +126,25 @@ def classify_treatments(
         start, last = _extent(entry, chart.moment.as_of)
         found = Treatment(entry.reference, entry.code.label, kind, start, entry, doubt=doubt)
         if start is None or last is None:
-            doubtful.append(_doubt(found, "undated", Reason.IMPRECISE_DATE))
+            doubtful.append(_doubt(found, say("undated"), Reason.IMPRECISE_DATE))
         elif onset is not None and last < shift(onset.first, -1):
             if last >= shift(onset.first, -BEFORE_ONSET_DAYS) and not other_cancer:
-                doubtful.append(_doubt(found, doubt or "given shortly before the diagnosis"))
+                doubtful.append(_doubt(found, doubt or say("given shortly before the diagnosis")))
         elif entry.given is Given.PERHAPS:
-            doubtful.append(_doubt(found, f"{entry.type} is {entry.status or 'without status'}: perhaps given"))
+            doubtful.append(
+                _doubt(
+                    found,
+                    say(
+                        "{type} is {status}: perhaps given",
+                        type=entry.type,
+                        status=entry.status or say("without status"),
+                    ),
+                )
+            )
         elif doubt:
             doubtful.append(_doubt(found, doubt))
         elif kind in (TreatmentClass.NAMED_CHEMOTHERAPY, TreatmentClass.NAMED_PD1):
-            named.append(_doubt(found, "known by name only"))
+            named.append(_doubt(found, say("known by name only")))
         else:
             certain = onset is not None and start.first >= shift(onset.last, -1)
             counting.append(Treatment(found.reference, found.label, kind, start, entry, certain))
@@ -161,13 +171,12 @@ def _history(chart: Chart, options: Mapping[str, Any]) -> Iterator[Treatment]:
     value_set = chart.value_sets[options["history_value_set"]]
     for entry in chart.conditions:
         if entry.confirmed and entry.code.find(value_set):
-            doubt = "a bare history code"
+            doubt = say("a bare history code")
             yield Treatment(entry.reference, entry.code.label, TreatmentClass.UNCLEAR, entry.when, doubt=doubt)
 
 
 _RADIOTHERAPY: Final = re.compile(r"放疗|放射治疗|radiotherap|radiation therap|irradiation|\bimrt\b")
 _CHEMOTHERAPY: Final = re.compile(r"化疗|chemotherap|免疫治疗|靶向")
-_RADIOTHERAPY_ELSEWHERE: Final = "radiotherapy to another or an unstated site"
 
 
 class _Classifier:
@@ -187,13 +196,13 @@ class _Classifier:
         if kind is TreatmentClass.NEEDS_REASON:
             stated = bool(entry.reasons or entry.reason_references)
             kind = self._coded_class(entry.code, plain_class=True)
-            doubt = "" if stated else "also used outside oncology, no reason stated"
+            doubt = "" if stated else say("also used outside oncology, no reason stated")
         return kind, doubt
 
     def _drug(self, entry: TreatmentEntry) -> tuple[TreatmentClass, str]:
         kind = self._coded_class(entry.code)
         if kind is TreatmentClass.UNCLEAR:
-            return kind, "the code is too general or too new to tell"
+            return kind, say("the code is too general or too new to tell")
         if kind is not TreatmentClass.NONE:
             return kind, ""
         # An ATC code outside L01 says that the drug is no antineoplastic, whatever its text mentions.
@@ -250,18 +259,18 @@ class _Classifier:
         radiotherapy = entry.code.find(sets[options["radiotherapy_value_set"]])
         if radiotherapy is not None:
             local = radiotherapy.attributes.get("site") or entry.body_sites.find(sets[options["local_site_value_set"]])
-            return TreatmentClass.OTHER, "" if local else _RADIOTHERAPY_ELSEWHERE
+            return TreatmentClass.OTHER, "" if local else say("radiotherapy to another or an unstated site")
         if entry.code.find(sets[options["surgery_value_set"]]):
             return TreatmentClass.OTHER, ""
         if entry.code.find(sets[options["ambiguous_value_set"]]):
-            return TreatmentClass.UNCLEAR, "the code is too general to tell (it may be a biopsy)"
+            return TreatmentClass.UNCLEAR, say("the code is too general to tell (it may be a biopsy)")
         if entry.code.find(sets[options["chemotherapy_procedure_value_set"]]):
-            return TreatmentClass.UNCLEAR, "coded only as a procedure"
+            return TreatmentClass.UNCLEAR, say("coded only as a procedure")
         folded = plain(entry.code.label)
         if not any(c.code and self.sets.is_known_system(c.system) for c in entry.code.codings) and (
             _RADIOTHERAPY.search(folded) or _CHEMOTHERAPY.search(folded)
         ):
-            return TreatmentClass.UNCLEAR, "known by name only"
+            return TreatmentClass.UNCLEAR, say("known by name only")
         return TreatmentClass.NONE, ""
 
     def _for_another_disease(self, entry: TreatmentEntry) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.need import Need
+from cds_service.facts.phrase import joined, say
 from cds_service.facts.treated import Treatment, TreatmentClass
 from cds_service.logic.values import EITHER, NO, YES, Choices
 
@@ -43,24 +44,20 @@ def prior_treatment(chart: Chart, definition: FactDefinition, need: Need) -> Fac
     if barring:
         evidence = tuple(one.evidence for one in barring)
         if chart.disease.onset is None:
-            says = f"{_named(barring)}, but the diagnosis is undated"
-            return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=says)
+            undated = say("{treatments}, but the diagnosis is undated", treatments=_named(barring))
+            return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=undated)
         return Fact.for_good(name, YES, evidence=evidence, says=_named(barring))
     reason, lean, says = _row(chart)
     unsure = [one for one in treatments.of(_OTHER) if not one.certain]
     doubtful = [*treatments.doubtful, *_named_in_doubt(chart)]
     evidence = tuple(one.evidence for one in (*unsure, *doubtful, *treatments.counting))
     if unsure or doubtful:
-        undated = bool(unsure) or any(one.reason is Reason.IMPRECISE_DATE for one in doubtful)
-        reason, lean = Reason.IMPRECISE_DATE if undated else Reason.CLINICIAN, YES
-        says = "; ".join(
-            f"{one.label or 'a treatment'}: {one.doubt or 'its date is imprecise'}" for one in (*unsure, *doubtful)
-        )
+        imprecise = bool(unsure) or any(one.reason is Reason.IMPRECISE_DATE for one in doubtful)
+        reason, lean = Reason.IMPRECISE_DATE if imprecise else Reason.CLINICIAN, YES
+        says = joined(_in_doubt(one) for one in (*unsure, *doubtful))
     if not chart.complete(TREATMENT_TYPES):
-        reason, says = (
-            Reason.NOT_FETCHED,
-            f"treatments could not all be read; {says}" if doubtful else "treatments could not all be read",
-        )
+        unread = say("treatments could not all be read")
+        reason, says = Reason.NOT_FETCHED, joined([unread, says]) if doubtful else unread
     return Fact.unknown(name, EITHER, reason, lean=lean, evidence=evidence, says=says)
 
 
@@ -69,15 +66,15 @@ def _row(chart: Chart) -> tuple[Reason, Choices, str]:
     treatments = chart.disease.treatments
     seen = {one.kind for one in treatments.counting} & {_CHEMOTHERAPY, _PD1}
     if len(seen) == 2:
-        return Reason.CLINICIAN, NO, "nothing but the trial's induction found in this record"
+        return Reason.CLINICIAN, NO, say("nothing but the trial's induction found in this record")
     if len(seen) == 1:
-        half, other = (
-            ("chemotherapy", "PD-1 inhibitor") if _CHEMOTHERAPY in seen else ("PD-1 inhibitor", "chemotherapy")
-        )
+        half, other = say("chemotherapy"), say("PD-1 inhibitor")
+        if _PD1 in seen:
+            half, other = other, half
         if other_half_named(chart):
-            return Reason.CLINICIAN, NO, f"{half} coded, {other} by name only"
-        return Reason.CLINICIAN, YES, f"{half} seen without {other}"
-    return Reason.CLINICIAN, NO, "none found in this record"
+            return Reason.CLINICIAN, NO, say("{half} coded, {other} by name only", half=half, other=other)
+        return Reason.CLINICIAN, YES, say("{half} seen without {other}", half=half, other=other)
+    return Reason.CLINICIAN, NO, say("none found in this record")
 
 
 def other_half_named(chart: Chart) -> bool:
@@ -99,5 +96,13 @@ def _named_in_doubt(chart: Chart) -> Sequence[Treatment]:
     return treatments.named
 
 
+def _in_doubt(one: Treatment) -> str:
+    label = one.label or say("a treatment")
+    return say("{treatment}: {doubt}", treatment=label, doubt=one.doubt or say("its date is imprecise"))
+
+
 def _named(treatments: Sequence[Treatment]) -> str:
-    return "; ".join(f"{one.label} ({one.when.text if one.when else 'undated'})" for one in treatments)
+    return joined(
+        say("{treatment} ({day})", treatment=one.label, day=one.when.text if one.when else say("undated"))
+        for one in treatments
+    )

@@ -125,4 +125,5 @@ def _foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     trial = outcome.trial
     digest = trial.digest.rpartition(":")[2][:6]
     version = f"Rules {markdown_of_rules(trial.id)} rev. {trial.revision} ({markdown_of_rules(digest)})"
-    return f"*For review. {version}, data as of {wording.day(patient.as_of)}.*"
+    site = f", site file {markdown_of_rules(patient.site)}" if patient.site else ""
+    return f"*For review. {version}{site}, data as of {wording.day(patient.as_of)}.*"

@@ -13,15 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 
-def rules_digest(trial: Any, facts: Any, value_sets: Mapping[str, Any]) -> str:
+def rules_digest(trial: Any, facts: Any, value_sets: Mapping[str, Any], site: Any = None) -> str:
     """Return ``sha256:`` and 64 hexadecimal digits.
 
     Args:
         trial: the data of the trial's rule file.
         facts: the data of ``facts.yaml``.
         value_sets: the data of every value set file, by name.
+        site: the data of the site file; None without one.
     """
-    whole = _canonical({"trial": trial, "facts": facts, "value_sets": dict(value_sets)})
+    parts = {"trial": trial, "facts": facts, "value_sets": dict(value_sets)}
+    whole = _canonical(parts if site is None else {**parts, "site": site})
     text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
 

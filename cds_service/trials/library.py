@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,24 +11,34 @@ from typing import Any, Final
 
 from cds_service.errors import ConfigError, RuleError
 from cds_service.facts.codes import ValueSets
+from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.site import Site
 from cds_service.trials.complaints import Complaints
 from cds_service.trials.digest import rules_digest
 from cds_service.trials.facts_file import FACTS_FILE, Known, read_facts
 from cds_service.trials.load import TRIAL_FILE, read_trial
 from cds_service.trials.model import Library, Trial
+from cds_service.trials.site_file import read_site, site_path
 from cds_service.trials.yaml_text import Document, read_document
 
 TRIALS: Final = "trials"
 VALUE_SETS: Final = "valuesets"
 
 
-def load_library(folder: Path, extra_trials: Iterable[Path] = (), *, kinds: Collection[str] | None = None) -> Library:
+def load_library(
+    folder: Path,
+    extra_trials: Iterable[Path] = (),
+    *,
+    kinds: Collection[str] | None = None,
+    site: str | None = None,
+) -> Library:
     """Load the rules.
 
     Args:
         folder: holds ``facts.yaml``, ``valuesets/`` and ``trials/<registry id>/trial.yaml``.
         extra_trials: further trial folders, such as one that is being written.
         kinds: names of the readers that build facts; the chart's own by default.
+        site: the hospital whose ``sites/<site>.yaml`` maps its codes, units, limits and names; None for none.
 
     Returns:
         Trials by registry number, in the order of their numbers.
@@ -49,6 +59,7 @@ def load_library(folder: Path, extra_trials: Iterable[Path] = (), *, kinds: Coll
         raise AssertionError("something is missing without a complaint")  # pragma: no cover
     facts = read_facts(facts_document, Known(kinds, value_sets), complaints)
     codes = _value_set_data(folder / VALUE_SETS)
+    local, local_data = (None, None) if site is None else _site(folder, site, facts, value_sets, complaints)
     trials: dict[str, Trial] = {}
     for trial_folder in (*_trial_folders(folder / TRIALS, complaints), *extra_trials):
         document = _read(trial_folder / TRIAL_FILE, complaints)
@@ -59,10 +70,21 @@ def load_library(folder: Path, extra_trials: Iterable[Path] = (), *, kinds: Coll
             continue
         if trial.id in trials:
             complaints.add(document.name, f"{trial.id} is loaded already, from another folder")
-        digest = rules_digest(document.data, facts_document.data, codes)
+        digest = rules_digest(document.data, facts_document.data, codes, local_data)
         trials[trial.id] = replace(trial, digest=digest)
     complaints.raise_any()
-    return Library(trials, facts, value_sets)
+    return Library(trials, facts, value_sets.with_concepts(local.concepts) if local else value_sets, local)
+
+
+def _site(
+    folder: Path, name: str, facts: Mapping[str, FactDefinition], value_sets: ValueSets, complaints: Complaints
+) -> tuple[Site | None, Any]:
+    """Read a site file; return it with its data, for the digest."""
+    file = site_path(folder, name, complaints)
+    document = _read(file, complaints) if file else None
+    if document is None:
+        return None, None
+    return read_site(document, facts, value_sets, complaints), document.data
 
 
 def _trial_folders(trials: Path, complaints: Complaints) -> list[Path]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from cds_service.facts.codes import ValueSets
 from cds_service.facts.definitions import Ask, FactDefinition
 from cds_service.facts.need import Need
+from cds_service.facts.site import Site
 from cds_service.logic.expression import Expression
 
 
@@ -126,12 +127,14 @@ class Library:
     Args:
         trials: by registry number.
         facts: by name.
-        value_sets: by name.
+        value_sets: by name, the site's codes and names included.
+        site: the hospital's site file; None without one.
     """
 
     trials: Mapping[str, Trial]
     facts: Mapping[str, FactDefinition]
     value_sets: ValueSets
+    site: Site | None = None
 
 
 __all__ = ["Ask", "Criterion", "FactDefinition", "Gate", "Kind", "Library", "Need", "Trial"]

@@ -82,7 +82,7 @@ def verdicts(result):
     )
 
 
-def with_entries(bundle, *resources, full_url=None):
+def with_entries(bundle, *resources):
     """The Bundle with further entries."""
     more = [{"resource": one} for one in resources]
     return {**bundle, "entry": [*bundle["entry"], *more]}
@@ -198,7 +198,7 @@ SEXED = [
 def result(name, exact, when=None):
     """One result of a lab."""
     parts = {
-        "date": when or days(-29, -15, -14, -14, -13, -3, -1, 0, 1, exact=exact),
+        "date": when if when is not None else days(-29, -15, -14, -14, -13, -3, -1, 0, 1, exact=exact),
         "status": st.sampled_from(STATUS),
         "comparator": st.sampled_from(["<", "<=", ">", ">="]),
         "unit": st.sampled_from(["none", "furlong", *UNITS.get(name, [])]),
@@ -233,7 +233,7 @@ DOSES = (-200, -120, -60, -31, -30, -20, -10, 0, 2)
 
 
 def treatments(exact, when=None):
-    when = when or days(*DOSES, exact=exact)
+    when = when if when is not None else days(*DOSES, exact=exact)
     timing = st.one_of(
         st.builds(lambda day: {"date": day}, when),
         st.builds(lambda day: {"date": day}, when),
@@ -284,15 +284,18 @@ def cycles():
         return sorted(found)
 
     return st.builds(
-        lambda drugs, gaps, last: {"drugs": drugs, "starts": starts(gaps, last)}, drugs, gaps, st.sampled_from([-25, -8, -1])
+        lambda drugs, gaps, last: {"drugs": drugs, "starts": starts(gaps, last)},
+        drugs,
+        gaps,
+        st.sampled_from([-25, -8, -1]),
     )
 
 
-def responses(exact, when=None):
+def responses(exact):
     return st.lists(
         st.fixed_dictionaries(
             {"value": st.sampled_from(["CR", "PR", "SD", "PD", "improved", "部分缓解", "?"])},
-            optional={"date": when or days(-40, -10, -2, 0, 1, exact=exact), "status": st.sampled_from(STATUS)},
+            optional={"date": days(-40, -10, -2, 0, 1, exact=exact), "status": st.sampled_from(STATUS)},
         ),
         max_size=2,
     )

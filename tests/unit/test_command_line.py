@@ -89,7 +89,7 @@ def test_every_error_has_its_exit_code(monkeypatch):
     errors = {10: RuleError(complaints), 12: ConfigError("one"), 3: GatherError("one")}
     for code, error in errors.items():
 
-        def fail(error=error):
+        def fail(*_site, error=error):
             raise error
 
         monkeypatch.setattr("cds_service.bootstrap.load_rules", fail)
