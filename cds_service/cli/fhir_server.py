@@ -211,11 +211,7 @@ def as_transaction(bundle: Resource) -> Resource:
         if not isinstance(resource, dict):
             continue
         kind, identifier = resource.get("resourceType"), resource.get("id")
-        request = (
-            {"method": "PUT", "url": f"{kind}/{identifier}"}
-            if identifier
-            else {"method": "POST", "url": kind}
-        )
+        request = {"method": "PUT", "url": f"{kind}/{identifier}"} if identifier else {"method": "POST", "url": kind}
         full_url = {"fullUrl": entry["fullUrl"]} if entry.get("fullUrl") else {}
         entries.append({**full_url, "resource": resource, "request": request})
     entries.sort(key=lambda entry: entry["resource"].get("resourceType") != "Patient")

@@ -59,9 +59,7 @@ def test(trial_id: str | None, folder: Path | None) -> None:
     complaints = Complaints()
     files = [_cases(folder, trial, library, complaints) for trial in trials]
     _stop_on(complaints)
-    results = [
-        (file.path, result) for file in files if file is not None for result in run_cases(library, file)
-    ]
+    results = [(file.path, result) for file in files if file is not None for result in run_cases(library, file)]
     failed = [(path, result) for path, result in results if not result.passed]
     for path, result in failed:
         click.echo(f"{path}:{result.case.line}: {result.case.it}")

@@ -67,7 +67,7 @@ def _lean(karnofsky: Fact, support: Decimal) -> Numbers | None:
 
 
 # Why an ECOG that counts has no number: perhaps its words tell.
-_WORDS: Final = (Reason.UNMAPPED_CODE, Reason.NO_VALUE, Reason.UNIT_UNUSABLE)
+_WORDS: Final = (Reason.UNMAPPED_CODE, Reason.UNIT_UNUSABLE)
 _GRADE_WORDS: Final = re.compile(
     r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])(?!\d)"
 )

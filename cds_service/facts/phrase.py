@@ -57,6 +57,11 @@ def say(template: str, **values: Any) -> Phrase:
     return Phrase(template, values)
 
 
+def words_of_rules(text: str) -> Phrase:
+    """Return a label or short text of a rule file as a phrase: its own words are the key of its translation."""
+    return Phrase(text.replace("{", "{{").replace("}", "}}"))
+
+
 def joined(parts: Iterable[str], separator: str = "; ") -> str:
     """Return phrases and words in a row, each once; nothing for none."""
     kept = tuple(dict.fromkeys(part for part in parts if part))
