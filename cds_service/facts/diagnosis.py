@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import Coded, same_reference
-from cds_service.facts.names import plain
+from cds_service.facts.names import names_nasopharyngeal_carcinoma, plain
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.staged import StageRecord, stage_records
 from cds_service.facts.treated import Treatments, classify_treatments
@@ -40,6 +40,8 @@ class Diagnosis:
 
     Args:
         conditions: confirmed entries of the disease (all carcinomas of the site).
+        concerned: references of every entry that is about the disease: unsure ones, ones known by text, and its
+            metastases.
         onset: range of days in which it began; None when nothing dates it.
         treatments: what was given since, by class.
         stages: staging records of the disease.
@@ -51,6 +53,7 @@ class Diagnosis:
     treatments: Treatments
     stages: tuple[StageRecord, ...]
     other_cancers: tuple[ConditionEntry, ...]
+    concerned: frozenset[str] = frozenset()
 
     def at_diagnosis(self, when: When | None) -> Truth:
         """Say whether something dated so was found at diagnosis; undated counts as at diagnosis."""
@@ -80,8 +83,7 @@ class Diagnosis:
     def is_about(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
         """Say whether a result is about this disease: its focus, when it names a Condition, decides."""
         named = [c for c in conditions for f in entry.focus if same_reference(f, c.reference)]
-        ours = {c.reference for c in self.conditions}
-        return not named or any(c.reference in ours for c in named)
+        return not named or any(c.reference in self.concerned for c in named)
 
 
 def diagnose(chart: Chart) -> Diagnosis:
@@ -93,7 +95,8 @@ def diagnose(chart: Chart) -> Diagnosis:
         if entry.confirmed and any(entry.code.find(chart.value_sets[name]) for name in options["site_value_sets"])
     )
     others = tuple(entry for entry in chart.conditions if entry.confirmed and _is_other_cancer(chart, entry, options))
-    frame = Diagnosis(conditions, None, Treatments(), (), others)
+    concerned = _concerned(chart, options)
+    frame = Diagnosis(conditions, None, Treatments(), (), others, concerned)
     about = [entry for entry in chart.observations if frame.is_about(entry, chart.conditions)]
     stages = tuple(stage_records(chart, about, conditions, options))
     times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
@@ -102,7 +105,7 @@ def diagnose(chart: Chart) -> Diagnosis:
     times += [entry.when for entry in about if entry.when is not None and entry.usable and entry.code.find(histology)]
     onset = earliest(times)
     treatments = classify_treatments(chart, onset, conditions, bool(others), options)
-    return Diagnosis(conditions, onset, treatments, stages, others)
+    return Diagnosis(conditions, onset, treatments, stages, others, concerned)
 
 
 def disease_options(chart: Chart) -> Mapping[str, Any]:
@@ -110,11 +113,32 @@ def disease_options(chart: Chart) -> Mapping[str, Any]:
     return next(d.options for d in chart.definitions.values() if d.kind == "primary_cancer")
 
 
+def _concerned(chart: Chart, options: Mapping[str, Any]) -> frozenset[str]:
+    """Return the references of every entry about the disease, however sure, and of its metastases."""
+    sites = [chart.value_sets[name] for name in options["site_value_sets"]]
+    spread = [chart.value_sets[name] for name in options["related_value_sets"]]
+    own = [e for e in chart.conditions if any(e.code.find(one) for one in sites) or _names_the_disease(e.code)]
+    references = {entry.reference for entry in own}
+    metastases = [
+        entry
+        for entry in chart.conditions
+        if any(entry.code.find(one) for one in spread)
+        and (not entry.related_primary or any(same_reference(entry.related_primary, r) for r in references))
+    ]
+    return frozenset(references | {entry.reference for entry in metastases})
+
+
+def _names_the_disease(code: Coded) -> bool:
+    return any(names_nasopharyngeal_carcinoma(name) for name in _texts(code))
+
+
 def _is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
     own = (*options["site_value_sets"], *options["related_value_sets"])
     if any(entry.code.find(chart.value_sets[name]) for name in own):
         return False
-    return names_cancer(entry.code)
+    if entry.code.find(chart.value_sets[options["other_cancer_value_set"]]):
+        return True
+    return names_cancer(entry.code) and not _names_the_disease(entry.code)
 
 
 def names_cancer(code: Coded) -> bool:

@@ -55,7 +55,7 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     final = [one for one in reports if one.final]
     specific = [one for one in final if one.side is not None and not one.by_text]
     if specific:
-        newest = [specific[at] for at in latest([one.when or ANY_TIME for one in specific])]
+        newest = [specific[at] for at in latest([_day(one.when) for one in specific])]
         evidence = tuple(one.evidence for one in newest)
         sides = {one.side for one in newest}
         if len(sides) > 1:
@@ -81,15 +81,22 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     return _nothing_specific(chart, name, final)
 
 
+def _day(when: When | None) -> When:
+    """Return a report's day: two reports of one day count together, whatever their times."""
+    return When(when.first, when.last) if when else ANY_TIME
+
+
 def _nothing_specific(chart: Chart, name: str, final: list[_Report]) -> Fact:
     observed = [one for one in final if not one.from_site]
     vague = [one for one in final if one.known]
     evidence = tuple(one.evidence for one in final)
+    if observed and not vague:
+        return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE, evidence=evidence)
     if not chart.complete(["Observation", "Condition"]) and not [one for one in vague if not one.from_site]:
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED, evidence=evidence)
     if vague:
         return Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence)
-    return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if observed else Reason.NO_RECORD, evidence=evidence)
+    return Fact.unknown(name, EITHER, Reason.NO_RECORD, evidence=evidence)
 
 
 def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
@@ -110,18 +117,8 @@ def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
         for code, own in ((condition.morphology, False), (condition.code, True)):
             if code.readable and not _is_metastasis(code):
                 evidence = Evidence(condition.reference, code.label, None, day)
-                report = _judge(
-                    chart,
-                    definition,
-                    code,
-                    evidence,
-                    condition.when,
-                    final=condition.confirmed,
-                    from_site=own,
-                )
-                # A site code's words ("nasopharyngeal carcinoma") are not a histology report.
-                if not (own and report.by_text):
-                    yield report
+                final = condition.confirmed
+                yield _judge(chart, definition, code, evidence, condition.when, final=final, from_site=own)
 
 
 def _is_metastasis(code: Coded) -> bool:
@@ -147,4 +144,4 @@ def _judge(
         confirm = bool(yes) and all(c.attributes.get("confidence") == "confirm" for c in yes)
         return _Report(evidence, when, final, side, True, confirm, from_site=from_site)
     side = histology_side(code.label)
-    return _Report(evidence, when, final, side, vague, by_text=side is not None and not vague, from_site=from_site)
+    return _Report(evidence, when, final, side, vague, by_text=side is not None, from_site=from_site)

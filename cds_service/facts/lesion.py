@@ -29,7 +29,8 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
     found = [
         (size, entry)
         for entry in chart.observations
-        if entry.usable and entry.code.find(sizes) and (size := _size(chart, definition, need, entry)) is not None
+        if entry.usable and entry.code.find(sizes) and chart.disease.is_about(entry, chart.conditions)
+        if (size := _size(chart, definition, need, entry)) is not None
         if entry.when is not None
         and entry.when.last <= chart.moment.as_of
         and (first is None or entry.when.last <= first.first)

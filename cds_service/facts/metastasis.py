@@ -92,6 +92,9 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
         evidence = tuple(cited_condition(one) for one in unclear) + tuple(one.evidence for one in base.imprecise)
         says = say("it cannot be told whether this was at diagnosis")
         return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=says)
+    if found.disputed:
+        evidence = tuple(cited_condition(one) for one in found.disputed)
+        return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
         says = say("a metastasis beside another active cancer")
@@ -140,13 +143,13 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     """Return whether one organ is metastatic: present when confirmed, absent only when stated."""
     name = definition.name
     value_set = chart.value_sets[definition.options["value_set"]]
-    found = spread(chart, value_set)
+    found = spread(chart, value_set, one_site=True)
     findings = [entry for entry in chart.observations if entry.usable and _about_organ(entry, definition, chart)]
     present = [e for e in findings if _sides(e, definition, chart) is True]
     absent = [e for e in findings if _sides(e, definition, chart) is False]
-    seen = tuple(cited_condition(one) for one in found.ours) + tuple(cited(one) for one in present)
+    seen = tuple(cited_condition(one) for one in (*found.ours, *found.disputed)) + tuple(cited(one) for one in present)
     denied = tuple(cited_condition(one) for one in found.refuted) + tuple(cited(one) for one in absent)
-    if found.contradicted or (present and absent and not _ordered(present, absent)):
+    if found.disputed or (present and absent and not _ordered(present, absent)):
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=seen + denied)
     if found.ours or (present and not (absent and _ordered(present, absent))):
         return Fact.known(name, YES, evidence=seen, notes=notes_of(found.ours))

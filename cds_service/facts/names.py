@@ -38,10 +38,11 @@ def named_in(texts: Iterable[str], names: ValueSet) -> bool:
     Latin names must stand alone (``s-1`` is not in ``as-10``); Chinese ones may stand anywhere.
     """
     folded = [plain(text) for text in texts if text]
-    return any(_holds(text, plain(concept.code)) for text in folded for concept in names.concepts)
+    return any(holds_name(text, plain(concept.code)) for text in folded for concept in names.concepts)
 
 
-def _holds(text: str, name: str) -> bool:
+def holds_name(text: str, name: str) -> bool:
+    """Say whether a folded text holds a folded name; a Latin one must stand alone."""
     if not name.isascii():
         return name in text
     return re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text) is not None
@@ -102,7 +103,8 @@ def stage_group_in(text: str) -> str | None:
 def edition_in(text: str) -> str | None:
     """Return the staging edition named in a text ("AJCC 第9版", "8th edition"), None for none."""
     match = re.search(
-        r"第\s*([6-9九八七六])\s*版|([6-9])\s*(?:th|\.)?\s*(?:ed|version|auflage|版)|(?:version|edition|v)\s*([6-9])",
+        r"第\s*([6-9九八七六])\s*版|(?<!\d)([6-9])\s*(?:th|\.)?\s*(?:ed|version|auflage|版)"
+        r"|(?:version|edition|\bv)\s*([6-9])(?!\d)",
         plain(text),
     )
     if match is None:

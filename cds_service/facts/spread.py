@@ -25,40 +25,39 @@ class Spread:
         unlinked: confirmed, linked to nothing, beside another active cancer: a person must say whose they are.
         unsure: provisional, differential or unconfirmed.
         refuted: stated to be absent, without a later confirmed entry of the same set.
-        contradicted: refuted and confirmed at times that cannot be ordered.
+        disputed: confirmed and refuted alike, at times that cannot be ordered.
     """
 
     ours: tuple[ConditionEntry, ...] = ()
     unlinked: tuple[ConditionEntry, ...] = ()
     unsure: tuple[ConditionEntry, ...] = ()
     refuted: tuple[ConditionEntry, ...] = ()
-    contradicted: bool = False
+    disputed: tuple[ConditionEntry, ...] = ()
 
 
-def spread(chart: Chart, value_set: ValueSet) -> Spread:
-    """Sort the chart's entries of a value set; one linked to another primary is not used."""
-    found = [
-        entry for entry in chart.conditions if entry.code.find(value_set) and not _of_another_primary(chart, entry)
-    ]
+def spread(chart: Chart, value_set: ValueSet, *, one_site: bool = False) -> Spread:
+    """Sort the chart's entries of a value set; one linked to another primary is not used.
+
+    Args:
+        chart: the record at a moment.
+        value_set: the metastasis codes asked for.
+        one_site: whether they all name one organ, so that any entry contradicts any other; else the same code does.
+    """
+    found = [e for e in chart.conditions if e.code.find(value_set) and not _of_another_primary(chart, e)]
     confirmed = [entry for entry in found if entry.confirmed]
     refuted = [entry for entry in found if entry.refuted]
-    live = [entry for entry in confirmed if not _overruled(entry, refuted)]
+    against = {id(e): [one for one in refuted if one_site or _shared(one, e)] for e in confirmed}
+    live = [e for e in confirmed if not any(_certainly_before(e, one) for one in against[id(e)])]
+    disputed = [e for e in live if any(not _certainly_before(one, e) for one in against[id(e)])]
+    certain = [e for e in live if e not in disputed]
     beside = chart.disease.other_active_cancer
-    ours = [entry for entry in live if entry.related_primary or not beside]
-    standing = [entry for entry in refuted if not any(_certainly_before(entry, c) for c in confirmed)]
     return Spread(
-        ours=tuple(ours),
-        unlinked=tuple(entry for entry in live if not entry.related_primary and beside),
+        ours=tuple(entry for entry in certain if not beside or _linked(chart, entry)),
+        unlinked=tuple(entry for entry in certain if beside and not _linked(chart, entry)),
         unsure=tuple(entry for entry in found if entry.unsure),
-        refuted=tuple(standing),
-        contradicted=bool(live) and bool(standing),
+        refuted=tuple(entry for entry in refuted if not any(_certainly_before(entry, c) for c in confirmed)),
+        disputed=tuple(disputed),
     )
-
-
-def _overruled(entry: ConditionEntry, refuted: Sequence[ConditionEntry]) -> bool:
-    """Say whether a later entry refutes this very code."""
-    same = [one for one in refuted if _shared(one, entry)]
-    return any(_certainly_before(entry, one) for one in same)
 
 
 def _shared(left: ConditionEntry, right: ConditionEntry) -> bool:
@@ -71,13 +70,15 @@ def _certainly_before(left: ConditionEntry, right: ConditionEntry) -> bool:
     return a is not None and b is not None and a.before(b)
 
 
+def _linked(chart: Chart, entry: ConditionEntry) -> bool:
+    """Say whether an entry names this disease as its primary."""
+    return any(same_reference(entry.related_primary, reference) for reference in chart.disease.concerned)
+
+
 def _of_another_primary(chart: Chart, entry: ConditionEntry) -> bool:
-    if not entry.related_primary:
-        return False
-    ours = any(same_reference(entry.related_primary, c.reference) for c in chart.disease.conditions)
-    # A link to a Condition that was not read cannot be told apart from a link to this disease's.
+    """Say whether an entry names another Condition of the record as its primary; one not read cannot be told."""
     known = any(same_reference(entry.related_primary, c.reference) for c in chart.entries.conditions)
-    return known and not ours
+    return known and not _linked(chart, entry)
 
 
 def at_diagnosis(chart: Chart, entries: Sequence[ConditionEntry], answer: Truth) -> list[ConditionEntry]:

@@ -97,13 +97,13 @@ def stage_records(
                 record, pathologic=record.pathologic or "path" in kind.display.lower() or "pM" in kind.display
             )
         elif any(entry.code.find(one) for one in groups):
-            record = _group(entry.answer, group_values, [entry.method, entry.code], methods)
-            yield replace(record, reference=entry.reference, when=entry.when, usable=entry.usable)
+            for record in _groups(entry.answer, group_values, [entry.method, entry.code], methods):
+                yield replace(record, reference=entry.reference, when=entry.when, usable=entry.usable)
     for condition in conditions:
         for stage in condition.stages:
-            record = _group(stage.summary, group_values, [stage.method], methods)
-            if record.value:
-                yield replace(record, reference=condition.reference, when=condition.when)
+            for record in _groups(stage.summary, group_values, [stage.method], methods):
+                if record.value:
+                    yield replace(record, reference=condition.reference, when=condition.when)
 
 
 _CODE: Final = re.compile(
@@ -157,22 +157,24 @@ def _prefixed(record: StageRecord, prefix: str) -> StageRecord:
     return replace(record, pathologic="p" in prefix, restaging="y" in prefix, recurrent="r" in prefix)
 
 
-def _group(answer: Coded, values: ValueSet, methods: Sequence[Coded], editions: Sequence[ValueSet]) -> StageRecord:
+def _groups(
+    answer: Coded, values: ValueSet, methods: Sequence[Coded], editions: Sequence[ValueSet]
+) -> Iterator[StageRecord]:
+    """Yield the stage group, and the M category that stands in its words ("T3N2M1b IVB期")."""
     concept, code = answer.find(values), _staging_code(answer)
     found = [c for m in methods for one in editions if (c := m.find(one)) is not None and c.attributes.get("edition")]
-    named = [e for m in methods for name in m.names() if (e := edition_in(name))]
+    named = [e for m in (*methods, answer) for name in m.names() if (e := edition_in(name))]
+    edition = found[0].attributes["edition"] if found else ""
     blank = StageRecord(
-        Axis.GROUP,
-        "",
-        "",
-        answer.label,
-        None,
-        edition=found[0].attributes["edition"] if found else "",
-        edition_named=named[0] if named else "",
+        Axis.GROUP, "", "", answer.label, None, edition=edition, edition_named=named[0] if named else ""
     )
     if concept is not None:
-        return replace(blank, value=concept.attributes["stage"])
-    if code.value and not code.value.startswith("M"):
-        return _prefixed(replace(blank, value=code.value), code.prefix)
-    text = stage_group_in(answer.label)
-    return blank if text is None else replace(blank, value=text, by_text=True)
+        yield replace(blank, value=concept.attributes["stage"])
+    elif code.value and not code.value.startswith("M"):
+        yield _prefixed(replace(blank, value=code.value), code.prefix)
+    else:
+        text, spread = stage_group_in(answer.label), metastasis_side(answer.label)
+        if spread is not None:
+            yield replace(blank, axis=Axis.METASTASIS, value="M1" if spread else "M0", by_text=True)
+        if text is not None or spread is None:
+            yield replace(blank, value=text or "", by_text=text is not None)

@@ -50,6 +50,7 @@ class Baseline:
         named: records that only text gives.
         pending: preliminary ones.
         unmapped: records whose value is not known.
+        empty: M categories without a value.
     """
 
     m: tuple[StageRecord, ...]
@@ -61,6 +62,7 @@ class Baseline:
     named: tuple[StageRecord, ...]
     pending: tuple[StageRecord, ...]
     unmapped: tuple[StageRecord, ...]
+    empty: tuple[StageRecord, ...]
 
 
 def baseline(chart: Chart) -> Baseline:
@@ -87,6 +89,7 @@ def baseline(chart: Chart) -> Baseline:
         named=tuple(one for one in usable if one.by_text),
         pending=tuple(one for one in frame.stages if not one.usable and one.value),
         unmapped=tuple(one for one in usable if not one.value and one.shown),
+        empty=tuple(one for one in usable if not one.value and not one.shown and one.axis is Axis.METASTASIS),
     )
 
 
@@ -272,12 +275,11 @@ def unread_or_absent(chart: Chart, name: str, base: Baseline) -> Fact:
             evidence=evidence,
             says=say("staging as text only"),
         )
-    if not chart.complete(["Observation", "Condition"]):
-        return Fact.unknown(name, EITHER, Reason.NOT_FETCHED)
-    if base.unmapped:
-        evidence = tuple(one.evidence for one in base.unmapped)
-        return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE, evidence=evidence)
-    return Fact.unknown(name, EITHER, Reason.NO_RECORD)
+    if base.unmapped or base.empty:
+        evidence = tuple(one.evidence for one in base.unmapped or base.empty)
+        return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if base.unmapped else Reason.NO_VALUE, evidence=evidence)
+    complete = chart.complete(["Observation", "Condition"])
+    return Fact.unknown(name, EITHER, Reason.NO_RECORD if complete else Reason.NOT_FETCHED)
 
 
 def _named_side(records: Sequence[StageRecord], table: Table) -> Choices | None:

@@ -19,7 +19,7 @@ from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import Coded, same_reference
 from cds_service.facts.fact import Evidence, Reason
-from cds_service.facts.names import named_in, plain
+from cds_service.facts.names import holds_name, named_in, names_nasopharyngeal_carcinoma, plain
 from cds_service.facts.phrase import say
 from cds_service.facts.treatments import Given, TreatmentEntry
 
@@ -39,6 +39,7 @@ class TreatmentClass(StrEnum):
     NEEDS_REASON = "needs-reason"
     NAMED_CHEMOTHERAPY = "named-chemotherapy"
     NAMED_PD1 = "named-pd1"
+    NAMED_OTHER = "named-other"
     NONE = "none"
 
 
@@ -143,7 +144,7 @@ def classify_treatments(
             )
         elif doubt:
             doubtful.append(_doubt(found, doubt))
-        elif kind in (TreatmentClass.NAMED_CHEMOTHERAPY, TreatmentClass.NAMED_PD1):
+        elif kind in (TreatmentClass.NAMED_CHEMOTHERAPY, TreatmentClass.NAMED_PD1, TreatmentClass.NAMED_OTHER):
             named.append(_doubt(found, say("known by name only")))
         else:
             certain = onset is not None and start.first >= shift(onset.last, -1)
@@ -157,13 +158,11 @@ def _doubt(found: Treatment, doubt: str, reason: Reason = Reason.CLINICIAN) -> T
 
 
 def _extent(entry: TreatmentEntry, as_of: date) -> tuple[When | None, date | None]:
-    """Return the start and the last possible day; what has begun and not ended goes on until the day."""
+    """Return the start and the last possible day; a period without an end may go on until the day."""
     start = entry.start or entry.end
     if start is None:
         return None, None
-    if entry.end is not None:
-        return start, entry.end.last
-    return start, as_of if entry.status in ("active", "in-progress", "on-hold", "recorded") else start.last
+    return start, entry.end.last if entry.end is not None else as_of
 
 
 def _history(chart: Chart, options: Mapping[str, Any]) -> Iterator[Treatment]:
@@ -173,10 +172,25 @@ def _history(chart: Chart, options: Mapping[str, Any]) -> Iterator[Treatment]:
         if entry.confirmed and entry.code.find(value_set):
             doubt = say("a bare history code")
             yield Treatment(entry.reference, entry.code.label, TreatmentClass.UNCLEAR, entry.when, doubt=doubt)
+        elif entry.confirmed and not any(c.code for c in entry.code.codings) and names_treatment(entry.code.text):
+            doubt = say("known by name only")
+            yield Treatment(entry.reference, entry.code.label, TreatmentClass.UNCLEAR, entry.when, doubt=doubt)
 
 
-_RADIOTHERAPY: Final = re.compile(r"放疗|放射治疗|radiotherap|radiation therap|irradiation|\bimrt\b")
-_CHEMOTHERAPY: Final = re.compile(r"化疗|chemotherap|免疫治疗|靶向")
+_TREATMENT_WORDS: Final = re.compile(
+    r"放疗|放射治疗|放化疗|化疗|免疫治疗|靶向治疗|淋巴结清扫|鼻咽\S{0,6}切除"
+    r"|radiotherap|radiation therap|irradiation|\bimrt\b|chemotherap|immunotherap"
+    r"|neck dissection|nasopharyngectomy|(?:resection|excision) of (?:the )?nasophar"
+)
+_NO_TREATMENT_WORDS: Final = re.compile(
+    r"计划|咨询|宣教|定位|拒绝|planning|consult|education|counsel|simulation|refus|declin"
+)
+
+
+def names_treatment(text: str) -> bool:
+    """Say whether a text names an anti-tumour treatment, and not its planning or refusal."""
+    folded = plain(text)
+    return bool(_TREATMENT_WORDS.search(folded)) and not _NO_TREATMENT_WORDS.search(folded)
 
 
 class _Classifier:
@@ -194,7 +208,7 @@ class _Classifier:
             return TreatmentClass.NONE, ""
         kind, doubt = self._procedure(entry) if entry.type == "Procedure" else self._drug(entry)
         if kind is TreatmentClass.NEEDS_REASON:
-            stated = bool(entry.reasons or entry.reason_references)
+            stated = self._for_this_disease(entry)
             kind = self._coded_class(entry.code, plain_class=True)
             doubt = "" if stated else say("also used outside oncology, no reason stated")
         return kind, doubt
@@ -215,7 +229,20 @@ class _Classifier:
         ):
             if any(named_in(texts, self.sets[name]) for name in names):
                 return named, ""
-        return TreatmentClass.NONE, ""
+        return self._by_display(texts), ""
+
+    def _by_display(self, texts: list[str]) -> TreatmentClass:
+        """Return the class of a drug that is named as a listed code is displayed ("cetuximab")."""
+        for option, kind in (
+            ("pd1_value_set", TreatmentClass.NAMED_PD1),
+            ("chemotherapy_value_set", TreatmentClass.NAMED_CHEMOTHERAPY),
+            ("pdl1_value_set", TreatmentClass.NAMED_OTHER),
+            ("antineoplastic_value_set", TreatmentClass.NAMED_OTHER),
+        ):
+            displays = [c.display.split(" (")[0] for c in self.sets[self.options[option]].concepts if not c.prefix]
+            if any(holds_name(plain(text), plain(display)) for text in texts if text for display in displays):
+                return kind
+        return TreatmentClass.NONE
 
     def _coded_class(self, code: Coded, *, plain_class: bool = False) -> TreatmentClass:
         """Return the class of a drug's codes; two specific classes in one drug are unclear."""
@@ -266,12 +293,21 @@ class _Classifier:
             return TreatmentClass.UNCLEAR, say("the code is too general to tell (it may be a biopsy)")
         if entry.code.find(sets[options["chemotherapy_procedure_value_set"]]):
             return TreatmentClass.UNCLEAR, say("coded only as a procedure")
-        folded = plain(entry.code.label)
-        if not any(c.code and self.sets.is_known_system(c.system) for c in entry.code.codings) and (
-            _RADIOTHERAPY.search(folded) or _CHEMOTHERAPY.search(folded)
-        ):
+        if any(names_treatment(name) for name in entry.code.names()):
             return TreatmentClass.UNCLEAR, say("known by name only")
         return TreatmentClass.NONE, ""
+
+    def _for_this_disease(self, entry: TreatmentEntry) -> bool:
+        """Say whether a stated reason is this disease, or a malignancy that is not said to be another."""
+        own = [self.sets[n] for n in (*self.options["site_value_sets"], *self.options["related_value_sets"])]
+        targets = [c.code for r in entry.reason_references for c in self.problems if same_reference(r, c.reference)]
+        vague = tuple(self.options["unspecific_reason_codes"])
+        return any(
+            any(reason.find(one) for one in own)
+            or any((c.code or "").upper().startswith(vague) for c in reason.codings)
+            or any(names_nasopharyngeal_carcinoma(name) for name in reason.names())
+            for reason in (*entry.reasons, *targets)
+        )
 
     def _for_another_disease(self, entry: TreatmentEntry) -> bool:
         """Say whether every stated reason is certainly another disease; one that cannot be told is not."""

@@ -183,4 +183,6 @@ def _reasons(body: Mapping[str, Any]) -> tuple[tuple[Coded, ...], tuple[str, ...
     concepts = [coded(item) for item in list_of(body.get("reasonCode"))] + [coded(i.get("concept")) for i in either]
     references = [reference_of(item) for item in list_of(body.get("reasonReference"))]
     references += [reference_of(item.get("reference")) for item in either]
-    return tuple(c for c in concepts if c.readable), tuple(r for r in references if r)
+    inside = {f"#{text_of(item.get('id'))}": item for item in map(object_of, list_of(body.get("contained")))}
+    concepts += [coded(inside[r].get("code")) for r in references if r in inside]
+    return tuple(c for c in concepts if c.readable), tuple(r for r in references if r and r not in inside)
