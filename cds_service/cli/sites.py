@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cds_service.cli.rules import counted, folder_in_use, refuse
+from cds_service.cli.rule_files import counted, folder_in_use, refuse
 from cds_service.errors import RequestError, RuleError
 from cds_service.facts.chart import read_entries
 from cds_service.facts.codes import NAMES

@@ -15,6 +15,7 @@ from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.labs import LAB_WINDOW_DAYS, plain_number
 from cds_service.facts.phrase import Phrase, joined, say, words_of_rules
 from cds_service.logic.truth import State
+from cds_service.trials.model import Kind
 
 if TYPE_CHECKING:
     from cds_service.evaluation.outcome import Verdict
@@ -24,25 +25,26 @@ if TYPE_CHECKING:
 _REASONS: Final[Mapping[Reason, str]] = {
     Reason.NOT_FETCHED: "{label} could not be read{why}.",
     Reason.NO_RECORD: "{label} is not on record.",
-    Reason.STALE: "{label} {shown} is {days} days old; the protocol wants one within {window} days.",
-    Reason.NOT_FINAL: "{label} {shown} is not final.",
+    Reason.STALE: "{label}{shown} is {days} days old; the protocol wants one within {window} days.",
+    Reason.NOT_FINAL: "{label}{shown} is not final.",
     Reason.NO_VALUE: "{label} has a record without a usable value.",
-    Reason.UNIT_UNUSABLE: "{label} {shown}: the unit is missing, does not fit, or makes the value implausible.",
-    Reason.NO_REFERENCE_RANGE: "{label} {shown} comes without a usable reference range.",
-    Reason.COMPARATOR: "{label} {shown} does not say on which side of the limit it is.",
-    Reason.IMPRECISE_DATE: "{label} {shown} is not dated exactly enough.",
+    Reason.UNIT_UNUSABLE: "{label}{shown}: the unit is missing, does not fit, or makes the value implausible.",
+    Reason.NO_REFERENCE_RANGE: "{label}{shown} comes without a usable reference range.",
+    Reason.COMPARATOR: "{label}{shown} does not say on which side of the limit it is.",
+    Reason.IMPRECISE_DATE: "{label}{shown} is not dated exactly enough.",
     Reason.CONFLICT: "{label}: the records contradict each other.",
     Reason.EDITION_UNKNOWN: "{label}: the staging edition is not recorded, and it matters.",
-    Reason.NOT_SPECIFIC: "{label} {shown} is recorded too generally to tell.",
-    Reason.UNMAPPED_CODE: "{label} {shown} is recorded in a way that is not recognised.",
+    Reason.NOT_SPECIFIC: "{label}{shown} is recorded too generally to tell.",
+    Reason.UNMAPPED_CODE: "{label}{shown} is recorded in a way that is not recognised.",
     Reason.CLINICIAN: "{label}: {says}a person must confirm.",
 }
 _LEANS: Final[Mapping[str, str]] = {
     "pass": "What is on record would pass.",
     "fail": "What is on record would fail.",
 }
+_TOO_OLD: Final = "{label}{shown} is too old; the protocol wants one within {window} days."
 # Every template that a person may read, for the translators' catalogue.
-TEMPLATES: Final = (*_REASONS.values(), *_LEANS.values())
+TEMPLATES: Final = (*_REASONS.values(), *_LEANS.values(), _TOO_OLD)
 
 
 def explain(
@@ -62,6 +64,10 @@ def explain(
     short = words_of_rules(criterion.short)
     values = joined(_value(fact) for fact in facts.values())
     shown = say(" ({values})", values=values) if values else ""
+    if criterion.kind is Kind.EXCLUSION:
+        if state > State.UNKNOWN:
+            return say("{criterion}: does not apply{shown}.", criterion=short, shown=shown)
+        return say("{criterion}: applies, and excludes{shown}.", criterion=short, shown=shown)
     if state > State.UNKNOWN:
         return say("{criterion}: met{shown}.", criterion=short, shown=shown)
     return say("{criterion}: not met{shown}.", criterion=short, shown=shown)
@@ -80,15 +86,18 @@ def _missing_sentence(missing: Missing, facts: Mapping[str, Fact], chart: Chart)
     definition = chart.definitions.get(missing.fact)
     fact = next((one for one in facts.values() if one.name == missing.fact), None)
     evidence = fact.evidence[0] if fact is not None and fact.evidence else None
-    unread = joined((f"{kind}: {read.why}" for kind, read in sorted(chart.entries.reads.items()) if not read.complete))
+    reads = sorted(chart.entries.reads.items())
+    unread = joined(say("{type}: {why}", type=kind, why=read.why) for kind, read in reads if not read.complete)
+    shown = _shown(evidence) if evidence else ""
+    days = _age(evidence, chart.moment.anchor)
     return Phrase(
-        _REASONS[missing.reason],
+        _TOO_OLD if missing.reason is Reason.STALE and days is None else _REASONS[missing.reason],
         {
             "label": words_of_rules(definition.label["en"] if definition else missing.fact),
-            "shown": _shown(evidence) if evidence else "",
+            "shown": say(" {shown}", shown=shown) if shown else "",
             "says": say("{clause}; ", clause=fact.says) if fact is not None and fact.says else "",
             "why": say(" ({unread})", unread=unread) if unread else "",
-            "days": _age(evidence, chart.moment.anchor),
+            "days": days,
             "window": _window(missing.fact, chart),
         },
     )
@@ -99,11 +108,12 @@ def _window(name: str, chart: Chart) -> int:
     return int(definition.options.get("within_days", LAB_WINDOW_DAYS)) if definition else LAB_WINDOW_DAYS
 
 
-def _age(evidence: Evidence | None, until: date) -> str:
+def _age(evidence: Evidence | None, until: date) -> int | None:
+    """Return the days since a record; None when its day is not known."""
     try:
-        return str((until - date.fromisoformat((evidence.date or "") if evidence else "")).days)
+        return (until - date.fromisoformat((evidence.date or "") if evidence else "")).days
     except ValueError:
-        return say("too many")
+        return None
 
 
 def _value(fact: Fact) -> str:

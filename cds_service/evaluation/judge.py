@@ -50,7 +50,9 @@ def judge(
     """
     if anchor is not None and anchor < as_of:
         raise RequestError("anchor must not be before as_of", field="anchor")
-    wanted = list(library.trials) if trials is None else list(trials)
+    # A trial that is not signed off yet stands after those that are.
+    signed_first = sorted(library.trials, key=lambda name: library.trials[name].review != "signed-off")
+    wanted = signed_first if trials is None else list(trials)
     if any(name not in library.trials for name in wanted):
         known = ", ".join(library.trials)
         raise RequestError(f"no such trial; known trials: {known}", field="trial", status=404)
@@ -102,6 +104,7 @@ def _is_observed(kind: str) -> bool:
 
 
 def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
+    chart = chart.about(_disease_of(trial, library))
     gate = trial.gate(_choose_gate(trial, chart))
     as_of = chart.moment.as_of
     at = chart.at(Moment(as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id))
@@ -123,6 +126,12 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
         until=min((one.until for one in outcomes if one.until and one.verdict is Verdict.PASS), default=None),
         look_again=_look_again(rest) if status is Status.NOT_NOW else None,
     )
+
+
+def _disease_of(trial: Trial, library: Library) -> str:
+    """Return the primary_cancer fact that the trial reads: its disease is the frame of every other fact."""
+    needs = [need.fact for criterion in trial.criteria for need in criterion.needs.values()]
+    return next((name for name in needs if library.facts[name].kind == "primary_cancer"), "")
 
 
 def _choose_gate(trial: Trial, chart: Chart) -> str:

@@ -10,19 +10,24 @@ from typing import Final
 
 from cds_service.facts import (
     anticoagulation,
+    category,
     diagnosis,
     histology,
     judgement,
     labs,
     lesion,
+    medication,
     metastasis,
     performance,
     person,
     primary,
+    problem,
+    qualitative,
     renal,
     response,
     staging,
     treatment,
+    washout,
 )
 from cds_service.facts.codes import ValueSets
 from cds_service.facts.conditions import ConditionEntry, read_condition
@@ -93,6 +98,7 @@ class Chart:
         value_sets: ``rules/valuesets``.
         moment: the day, the windows' end and the gate.
         site: what the hospital's own units and limits mean; its codes and names are in the value sets.
+        disease_fact: the primary_cancer fact of the trial's disease; "" for the first of the definitions.
     """
 
     entries: Entries
@@ -100,10 +106,15 @@ class Chart:
     value_sets: ValueSets
     moment: Moment
     site: Site | None = None
+    disease_fact: str = ""
 
     def at(self, moment: Moment) -> Chart:
         """Return the same record at another moment."""
         return replace(self, moment=moment)
+
+    def about(self, disease_fact: str) -> Chart:
+        """Return the same record as seen by a trial of another disease."""
+        return self if disease_fact == self.disease_fact else replace(self, disease_fact=disease_fact)
 
     def fact(self, need: Need) -> Fact:
         """Build a fact, or return the one already built."""
@@ -168,5 +179,15 @@ FACT_READERS: Final[Mapping[str, FactReader]] = {
     "lab": labs.lab,
     "renal_filtration": renal.renal_filtration,
     "active_anticoagulant": anticoagulation.active_anticoagulant,
+    "graded_scale": performance.graded_scale,
+    "clearance_alone": renal.clearance_alone,
+    "condition": problem.condition,
+    "other_malignancy": problem.other_malignancy,
+    "active_medication": medication.active_medication,
+    "treatment_given": washout.treatment_given,
+    "days_since_treatment": washout.days_since_treatment,
+    "stage_category": category.stage_category,
+    "tn_category": category.stage_category,
+    "qualitative_result": qualitative.qualitative_result,
 }
 FACT_KINDS: Final = frozenset(FACT_READERS)

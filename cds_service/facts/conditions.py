@@ -39,6 +39,7 @@ class ConditionEntry:
         morphology: the histology-morphology-behavior extension.
         related_primary: reference of the primary it is a metastasis of, "" when not stated.
         stages: its ``stage`` entries.
+        abated: when it was over, None when not stated.
     """
 
     reference: str
@@ -51,6 +52,7 @@ class ConditionEntry:
     morphology: Coded = NOTHING
     related_primary: str = ""
     stages: tuple[StageEntry, ...] = ()
+    abated: When | None = None
 
     @property
     def when(self) -> When | None:
@@ -121,6 +123,7 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
         morphology=_morphology(body),
         related_primary=reference_of((related or {}).get("valueReference")),
         stages=tuple(_stage(object_of(item)) for item in list_of(body.get("stage"))),
+        abated=over.end or over.start,
     )
 
 

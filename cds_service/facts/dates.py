@@ -70,7 +70,11 @@ class When:
         zone = match["zone"]
         instant = None
         if zone is not None:
-            instant = datetime.fromisoformat(f"{wall.isoformat()}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+            written = datetime.fromisoformat(f"{wall.isoformat()}{'+00:00' if zone == 'Z' else zone}")
+            try:
+                instant = written.astimezone(UTC)
+            except OverflowError:
+                raise ValueError("outside the calendar") from None
         return cls(day, day, instant, wall)
 
     @property

@@ -94,7 +94,7 @@ def diagnose(chart: Chart) -> Diagnosis:
         for entry in chart.conditions
         if entry.confirmed and any(entry.code.find(chart.value_sets[name]) for name in options["site_value_sets"])
     )
-    others = tuple(entry for entry in chart.conditions if entry.confirmed and _is_other_cancer(chart, entry, options))
+    others = tuple(entry for entry in chart.conditions if entry.confirmed and is_other_cancer(chart, entry, options))
     concerned = _concerned(chart, options)
     frame = Diagnosis(conditions, None, Treatments(), (), others, concerned)
     about = [entry for entry in chart.observations if frame.is_about(entry, chart.conditions)]
@@ -109,7 +109,9 @@ def diagnose(chart: Chart) -> Diagnosis:
 
 
 def disease_options(chart: Chart) -> Mapping[str, Any]:
-    """Return the settings of the disease that the loaded trials are about: the one primary_cancer fact."""
+    """Return the settings of the disease that the trial is about: its primary_cancer fact, else the first there is."""
+    if chart.disease_fact:
+        return chart.definitions[chart.disease_fact].options
     return next(d.options for d in chart.definitions.values() if d.kind == "primary_cancer")
 
 
@@ -132,7 +134,8 @@ def _names_the_disease(code: Coded) -> bool:
     return any(names_nasopharyngeal_carcinoma(name) for name in _texts(code))
 
 
-def _is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
+def is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
+    """Say whether an entry is a primary cancer that is not the disease."""
     own = (*options["site_value_sets"], *options["related_value_sets"])
     if any(entry.code.find(chart.value_sets[name]) for name in own):
         return False

@@ -19,6 +19,7 @@ from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.limits import SITE_LIMIT, upper_limits
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.observations import Amount, ObservationEntry
+from cds_service.facts.phrase import joined, say
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -181,10 +182,14 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
     if len(limits.highs) > 1:
         missing = Missing("sex", Reason.NO_RECORD)
     unit = _shown_unit(units.canonical_unit(analyte))
-    shown = " or ".join(plain_number(high) for high in limits.highs)
-    ratio = f"{plain_number(numbers.intervals[0].low)} x ULN; " if entry.amount.exact and len(limits.highs) == 1 else ""
-    whose = "site" if SITE_LIMIT in limits.notes else "upper"
-    return Measured(numbers, missing, f"{ratio}{whose} limit {shown} {unit}".strip(), limits.notes)
+    shown = joined((plain_number(high) for high in limits.highs), " or ")
+    high = say("{value} {unit}", value=shown, unit=unit) if unit else shown
+    note = (
+        say("site limit {limit}", limit=high) if SITE_LIMIT in limits.notes else say("upper limit {limit}", limit=high)
+    )
+    if entry.amount.exact and len(limits.highs) == 1:
+        note = say("{ratio} x ULN; {limit}", ratio=plain_number(numbers.intervals[0].low), limit=note)
+    return Measured(numbers, missing, note, limits.notes)
 
 
 def _shown_unit(unit: str) -> str:

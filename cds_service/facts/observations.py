@@ -197,10 +197,11 @@ def quantity(value: object) -> Amount | None:
     element = object_of(value)
     written = text_of(element.get("value"))
     plain = Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else number(element.get("value"))
-    comparator = text_of(element.get("comparator"))
-    if plain is None or (comparator and comparator not in _COMPARATORS):
+    comparator = element.get("comparator")
+    # One that cannot be read may be any: the number alone would claim too much.
+    if plain is None or (comparator is not None and comparator not in tuple(_COMPARATORS)):
         return None
-    return _amount(plain, _COMPARATORS.get(comparator, ""), unit_of(element))
+    return _amount(plain, _COMPARATORS[comparator] if comparator else "", unit_of(element))
 
 
 def unit_of(element: Mapping[str, Any]) -> str | None:

@@ -90,6 +90,12 @@ def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact:
     return ecog
 
 
+def graded_scale(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
+    """Return a grade of one scale, whatever other scales say: Karnofsky where a protocol asks for it by name."""
+    options = definition.options
+    return lab(_read_scale(chart, options["value_set"], options["answer_value_set"]), definition, need)
+
+
 def _read_scale(chart: Chart, code_set: str, answer_set: str) -> Chart:
     """Return the chart with coded grades of one scale read as numbers."""
     codes, answers = chart.value_sets[code_set], chart.value_sets[answer_set]

@@ -92,7 +92,8 @@ def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     if today is None or person.birth is None:
         return Fact.unknown(definition.name, ANY_NUMBER, person.birth_missing)
     youngest = min(i.low for i in today.intervals if i.low is not None)
-    evidence = Evidence(person.reference, person.birth.text, None, chart.moment.as_of.isoformat(), "birth date")
+    born = say("birth date")
+    evidence = Evidence(person.reference, person.birth.text, None, chart.moment.as_of.isoformat(), born)
     fact = Fact.known(
         definition.name,
         today,
@@ -119,4 +120,5 @@ def sex(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     if len(person.sexes) > 1:
         return Fact.unknown(definition.name, ANY_CHOICE, Reason.NO_RECORD)
     evidence = Evidence(person.reference, person.sexes[0])
-    return Fact.known(definition.name, Choices.of(person.sexes[0]), evidence=(evidence,), says=person.sexes[0])
+    words = say("male") if person.sexes[0] == "male" else say("female")
+    return Fact.known(definition.name, Choices.of(person.sexes[0]), evidence=(evidence,), says=words)

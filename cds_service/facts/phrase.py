@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Final
 
 Translate = Callable[[str], str]
@@ -80,7 +81,9 @@ def in_language(text: str, translate: Translate) -> str:
     if not isinstance(text, Phrase):
         return text
     if text.parts:
-        return text.separator.join(in_language(part, translate) for part in text.parts)
+        row = translate(f"{{one}}{text.separator}{{other}}")
+        said = (in_language(part, translate) for part in text.parts)
+        return reduce(lambda one, other: row.format(one=one, other=other), said)
     values = {name: in_language(v, translate) if isinstance(v, str) else _plain(v) for name, v in text.values.items()}
     return translate(text.template).format(**values)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from cds_service.facts.phrase import say
+
 # What is read of a patient besides the Patient. Medication holds the drugs that other resources point to.
 RESOURCE_TYPES: Final = (
     "Condition",
@@ -87,4 +89,4 @@ class Record:
 
     def read(self, resource_type: str) -> Read:
         """Return how completely a type was read; a type nobody asked for was not read."""
-        return self.reads.get(resource_type, Read.failed("not asked for"))
+        return self.reads.get(resource_type, Read.failed(say("not asked for")))

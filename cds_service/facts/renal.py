@@ -18,7 +18,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.labs import plain_number
 from cds_service.facts.need import XULN, Need
-from cds_service.facts.phrase import joined, say
+from cds_service.facts.phrase import joined, say, words_of_rules
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -105,6 +105,26 @@ def renal_filtration(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     return Fact(name, Value(ANY_NUMBER, ANY_NUMBER), lean, missing, evidence, says=says, until=until)
 
 
+def clearance_alone(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
+    """Return creatinine clearance in mL/min, reported or computed; an eGFR does not stand in for it."""
+    options = definition.options
+    creatinine = chart.fact(replace(need, fact=options["creatinine"], unit=options["creatinine_unit"]))
+    weight = chart.fact(Need(options["weight"], anchor="as_of"))
+    found = _reported(chart, need, options["clearance"]) or _clearance(chart, creatinine, weight)
+    evidence = found.evidence if found.reported else tuple(dict.fromkeys((*found.evidence, *creatinine.evidence)))
+    numbers = found.numbers or ANY_NUMBER
+    used = [] if found.reported else [fact.until for fact in (creatinine, weight) if fact.until]
+    return Fact(
+        definition.name,
+        Value(numbers, ANY_NUMBER),
+        found.numbers or found.leaning or ANY_NUMBER,
+        tuple(dict.fromkeys(found.missing)),
+        evidence,
+        says=found.says,
+        until=min(used, default=None),
+    )
+
+
 def _leaning(clearance: _Estimate, rate: _Estimate) -> Numbers:
     known = [one.numbers or one.leaning for one in (clearance, rate)]
     found = [numbers for numbers in known if numbers is not None]
@@ -125,7 +145,7 @@ def _reported(chart: Chart, need: Need, fact_name: str) -> _Estimate | None:
         # A report that cannot be read is still a report: computing past it would rest a fail on ignoring it.
         return _Estimate(None, reported=True, missing=fact.missing, evidence=fact.evidence)
     first = fact.evidence[0]
-    label = chart.definitions[fact_name].label["en"]
+    label = words_of_rules(chart.definitions[fact_name].label["en"])
     says = say("{label} {value} {unit} reported", label=label, value=first.value, unit=first.unit or "")
     return _Estimate(fact.value.now, reported=True, missing=fact.missing, evidence=fact.evidence, says=says)
 
@@ -199,12 +219,12 @@ def _sex_missing(numbers: Numbers, chart: Chart) -> tuple[Missing, ...]:
 
 
 def _shown(numbers: Numbers) -> str:
-    return " or ".join(plain_number(interval.low) for interval in numbers.intervals)
+    return joined((plain_number(interval.low) for interval in numbers.intervals), " or ")
 
 
 def _inputs(chart: Chart, creatinine: Fact, kilograms: list[Decimal]) -> str:
     ages = "-".join(str(age) for age in _ages(chart, creatinine))
-    doses = " or ".join(plain_number(dose) for dose in _points(creatinine.value.now))
+    doses = joined((plain_number(dose) for dose in _points(creatinine.value.now)), " or ")
     return say(
         "age {age}, {sex}, {weight} kg, creatinine {creatinine} mg/dL",
         age=ages,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class Axis(StrEnum):
     """What a staging record classifies."""
 
+    PRIMARY = "T"
+    NODES = "N"
     METASTASIS = "M"
     GROUP = "group"
 

@@ -19,9 +19,10 @@ from cds_service.facts.definitions import FactDefinition, analytes_of
 from cds_service.facts.elements import Coded
 from cds_service.facts.names import named_in
 from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.phrase import say
 from cds_service.facts.site import Site
 
-UNMAPPED: Final = "results with codes that nothing maps"
+UNMAPPED: Final = say("results with codes that nothing maps")
 """The cause under which a judgement counts them."""
 
 _LONGEST: Final = 60

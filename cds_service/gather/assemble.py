@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cds_service.facts.phrase import say
 from cds_service.facts.record import RESOURCE_TYPES, Completeness, Read, Record, Source
 from cds_service.gather.duplicates import Found, canonical, without_copies
 from cds_service.gather.subjects import PatientNames, whose
 
-NOT_A_RESOURCE: Final = "not a resource"
-OTHER_TYPES: Final = "of types not read"
-DUPLICATES: Final = "duplicates"
+NOT_A_RESOURCE: Final = say("not a resource")
+OTHER_TYPES: Final = say("of types not read")
+DUPLICATES: Final = say("duplicates")
 
-_UNREADABLE: Final = "an entry could not be read"
-_FOREIGN: Final = "records that are not this patient's were in the answer"
-_MISPLACED: Final = "records of another type were in the answer"
-_VERSIONS: Final = "versions of one record differ"
+_UNREADABLE: Final = say("an entry could not be read")
+_FOREIGN: Final = say("records that are not this patient's were in the answer")
+_MISPLACED: Final = say("records of another type were in the answer")
+_VERSIONS: Final = say("versions of one record differ")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _sort_in(
         return NOT_A_RESOURCE, _UNREADABLE
     found = Found(resource, full_url)
     if found.type == "OperationOutcome":
-        return "", "the answer reports an error" if outcome_error(resource) else ""
+        return "", say("the answer reports an error") if outcome_error(resource) else ""
     if found.type == "Medication":
         drugs.append(found)
         return "", ""

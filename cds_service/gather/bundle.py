@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Read, Record, Source
 from cds_service.gather.assemble import Harvest, assemble
 from cds_service.gather.duplicates import Found, without_copies
 from cds_service.gather.subjects import PatientNames
 
-_MORE_PAGES: Final = "the Bundle has further pages"
-_FEWER: Final = "the Bundle holds fewer records than it announces"
+_MORE_PAGES: Final = say("the Bundle has further pages")
+_FEWER: Final = say("the Bundle holds fewer records than it announces")
 
 
 def read_bundle(body: Any) -> Record:

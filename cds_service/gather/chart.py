@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from cds_service.errors import GatherError, RequestError
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Completeness, Read, Record, Source
 from cds_service.gather.assemble import Harvest, assemble, worse
 from cds_service.gather.client import FhirClient
@@ -19,8 +20,8 @@ from cds_service.gather.transport import TIME_OUT
 PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 MAX_DRUG_READS: Final = 40
 
-_NOT_SENT: Final = "not sent, and no FHIR server to ask"
-_DRUG: Final = "a Medication that it points to could not be read"
+_NOT_SENT: Final = say("not sent, and no FHIR server to ask")
+_DRUG: Final = say("a Medication that it points to could not be read")
 _POINTS_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
 

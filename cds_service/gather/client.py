@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urljoin
 
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Read
 from cds_service.gather.assemble import Harvest
 from cds_service.gather.bundle import announced, bundle_entries, next_link
@@ -21,12 +22,12 @@ T = TypeVar("T")
 MAX_PAGES: Final = 50
 MAX_WORKERS: Final = 8  # parallel calls to one server; more gains little and looks like an attack
 
-_ERROR: Final = "the server reported an error"
-_NOT_BUNDLE: Final = "the answer was not a search result"
-_FOREIGN: Final = "a link to the next page leads to another server"
-_LOOP: Final = "the links to the next page run in a circle"
-_CAP: Final = "not all pages were read"
-_FEWER: Final = "the server sent fewer records than it announced"
+_ERROR: Final = say("the server reported an error")
+_NOT_BUNDLE: Final = say("the answer was not a search result")
+_FOREIGN: Final = say("a link to the next page leads to another server")
+_LOOP: Final = say("the links to the next page run in a circle")
+_CAP: Final = say("not all pages were read")
+_FEWER: Final = say("the server sent fewer records than it announced")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class FhirClient:
         if body is None:
             return None, read
         if f"{body.get('resourceType')}/{body.get('id')}" != kind:
-            return None, Read.failed("the server answered with another resource")
+            return None, Read.failed(say("the server answered with another resource"))
         return body, read
 
     def search(self, search: Search, patient_id: str) -> Harvest:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Read
 from cds_service.gather.assemble import Harvest, outcome_error
 from cds_service.gather.bundle import announced, bundle_entries, next_link
 
-_TRIED: Final = "the EHR could not read it"
-_SINGLE: Final = "a single resource came instead of a search result"
-_WRONG: Final = "a resource of another type came"
-_NO_LINK: Final = "not all pages were sent"
-_FEWER: Final = "fewer records were sent than announced"
+_TRIED: Final = say("the EHR could not read it")
+_SINGLE: Final = say("a single resource came instead of a search result")
+_WRONG: Final = say("a resource of another type came")
+_NO_LINK: Final = say("not all pages were sent")
+_FEWER: Final = say("fewer records were sent than announced")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def given_patient(value: Any) -> tuple[dict[str, Any] | None, Read]:
         The Patient and a complete read; or None and why not.
     """
     if value is None:
-        return None, Read.failed("the client found none")
+        return None, Read.failed(say("the client found none"))
     if value["resourceType"] == "OperationOutcome":
         return None, Read.failed(_TRIED)
     if value["resourceType"] != "Patient":

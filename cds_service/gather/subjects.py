@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-ANOTHER: Final = "another patient's"
-NOBODY: Final = "without a subject"
+from cds_service.facts.phrase import say
+
+ANOTHER: Final = say("another patient's")
+NOBODY: Final = say("without a subject")
 
 _PATIENT: Final = re.compile(r"(?:^|(?P<base>.*)/)Patient/(?P<id>[A-Za-z0-9.\-]{1,64})$")
 

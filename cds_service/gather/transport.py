@@ -16,18 +16,19 @@ import requests
 import urllib3
 
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.json_text import read_json
 
-TIME_OUT: Final = "time-out"
+TIME_OUT: Final = say("time-out")
 NO_CONNECTION: Final = "no connection"
 
 _RETRY: Final = frozenset([429, 502, 503, 504])
 _PAUSE_SECONDS: Final = 0.1
 _CHUNK: Final = 65_536
-_TOO_LARGE: Final = "the answer was too large"
-_CUT: Final = "the answer broke off"
-_NOT_JSON: Final = "the answer was not FHIR JSON"
+_TOO_LARGE: Final = say("the answer was too large")
+_CUT: Final = say("the answer broke off")
+_NOT_JSON: Final = say("the answer was not FHIR JSON")
 
 
 @dataclass(frozen=True)
@@ -132,5 +133,5 @@ def _refusal(response: requests.Response) -> Answer:
     asked = response.headers.get("Retry-After", "")
     # An HTTP date or nonsense is longer than any hook can wait for.
     wait = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else (1e9 if asked else 0.0)
-    why = f"HTTP {status}, a redirect" if 300 <= status < 400 else f"HTTP {status}"
+    why = say("HTTP {status}, a redirect", status=status) if 300 <= status < 400 else f"HTTP {status}"
     return Answer(None, why, again=status in _RETRY, wait=wait)

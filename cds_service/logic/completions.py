@@ -1,26 +1,24 @@
 """What a rule says in every possible world, and which unknown facts decide it.
 
-Kleene's tables are exact when each leaf occurs once. For a rule that comes out unknown and reads at most
-:data:`MOST_UNKNOWN` unknown facts, every completion is tried: each unknown fact takes one value from each piece
-into which the rule's own limits cut its possible values. If all completions agree, that is the answer; a fact is
+Kleene's tables are exact when each leaf occurs once. For a rule that comes out unknown over at most
+:data:`MOST_UNKNOWN` unknown atoms (comparisons, or facts read as sentences), every completion is tried: each unknown
+fact takes one value for every way its atoms can be answered. If all completions agree, that is the answer; a fact is
 decisive when, in some completion of the rest, changing it changes the answer. Source: the contract, section 2.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
 from cds_service.logic.expression import Expression
+from cds_service.logic.operators import RuleContext
 from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Numbers, Scalar, Value, Values
 
 MOST_UNKNOWN: Final = 12
-# 2 to the 12th: what twelve unknown sentences need; facts cut into more pieces are tried only while they fit.
-MOST_WORLDS: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,18 @@ def decide(expression: Expression, values: Mapping[str, Value]) -> Decision:
 def _worlds(
     expression: Expression, names: tuple[str, ...], possible: Mapping[str, Values]
 ) -> dict[tuple[Scalar, ...], Truth] | None:
-    """Return the answer in every world, or None when there are too many unknown facts or worlds.
+    """Return the answer in every world, or None when that is not for trying.
 
     Args:
         expression: the rule.
         names: the facts to complete; every other keeps its possible values.
         possible: by fact.
     """
+    if not expression.separable:
+        return None
     cells = [_cells(expression, name, possible[name]) for name in names]
-    if sum(len(cell) > 1 for cell in cells) > MOST_UNKNOWN or math.prod(map(len, cells)) > MOST_WORLDS:
+    atoms = [max(1, len(expression.atoms.get(name, ()))) for name in names]
+    if sum(number for number, cell in zip(atoms, cells, strict=True) if len(cell) > 1) > MOST_UNKNOWN:
         return None
     rest = {name: Value.fixed(values) for name, values in possible.items()}
     return {
@@ -77,6 +78,21 @@ def _worlds(
 
 
 def _cells(expression: Expression, name: str, values: Values) -> list[Scalar]:
+    """Return one possible value of a fact for every way its atoms can be answered."""
+    members = _members(expression, name, values)
+    if not expression.separable:
+        return members
+    found: dict[tuple[Truth, ...], Scalar] = {}
+    for value in members:
+        context = RuleContext({name: Value.scalar(value)})
+        answers = [atom.evaluate(context).now for atom in expression.atoms.get(name, ())]
+        sentence = (Truth.of(value),) if isinstance(value, bool) else ()
+        found.setdefault((*answers, *sentence), value)
+    return list(found.values())
+
+
+def _members(expression: Expression, name: str, values: Values) -> list[Scalar]:
+    """Return enough members to meet every answer that the rule's limits can give."""
     limits = expression.limits.get(name, ())
     if isinstance(values, Numbers):
         return list(values.cells([limit for limit in limits if not isinstance(limit, (bool, str))]))

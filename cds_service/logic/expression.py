@@ -31,6 +31,7 @@ from cds_service.logic.values import Scalar, Value
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 2_000
 MAX_TEXT: Final = 4_096
+MAX_DIGITS: Final = 40
 
 VariableType = Literal["number", "boolean", "string"]
 
@@ -57,13 +58,21 @@ class Expression:
     Args:
         tree: the operator tree; shared by all evaluations and never changed.
         variables: the facts it reads.
-        limits: per variable, every literal it is compared with: enough to cut its values into pieces on each of
-            which the rule answers the same.
+        limits: per variable, every literal it is compared with.
+        atoms: per variable, the distinct comparisons it stands in; a boolean read as a sentence stands in none.
+        separable: whether every comparison holds one variable and literals: then the atoms' answers are all that
+            the rule can tell of a variable.
     """
 
     tree: Operator
     variables: frozenset[str]
     limits: Mapping[str, tuple[Scalar, ...]]
+    atoms: Mapping[str, tuple[Operator, ...]]
+    separable: bool
+
+    def nodes(self) -> Iterator[Operator]:
+        """Yield every operator of the tree, each before its arguments."""
+        return _nodes(self.tree)
 
     def state(self, values: Mapping[str, Value]) -> State:
         """Evaluate as a sentence."""
@@ -129,11 +138,23 @@ def compile_logic(
         raise LogicError((), diagnostic.message, f"did you mean {names[0]!r}?" if names else "")
     if not isinstance(kind, BooleanType if returns == "sentence" else StringType):
         raise LogicError((), f"the logic must be a {returns}")
+    nodes = list(_nodes(tree))
     limits: dict[str, tuple[Scalar, ...]] = {}
-    for node in _nodes(tree):
+    atoms: dict[str, tuple[Operator, ...]] = {}
+    for node in nodes:
         for name, found in _limits(node):
             limits[name] = tuple(dict.fromkeys((*limits.get(name, ()), *found)))
-    return Expression(tree, frozenset(node.name for node in _nodes(tree) if isinstance(node, Var)), limits)
+            if node not in atoms.get(name, ()):
+                atoms[name] = (*atoms.get(name, ()), node)
+    variables = frozenset(node.name for node in nodes if isinstance(node, Var))
+    return Expression(tree, variables, limits, atoms, all(_holds_one_variable(node) for node in nodes))
+
+
+def _holds_one_variable(node: Operator) -> bool:
+    if not isinstance(node, (Compare, Equal, In)):
+        return True
+    operators = [argument for argument in node.arguments if isinstance(argument, Operator)]
+    return len(operators) == 1 and isinstance(operators[0], Var)
 
 
 def _guard(logic: Any) -> None:
@@ -166,8 +187,17 @@ def _guard(logic: Any) -> None:
         elif isinstance(item, str):
             if len(item) > MAX_TEXT:
                 raise LogicError(path, f"text is longer than {MAX_TEXT} characters")
-        elif not isinstance(item, (bool, int, float, Decimal)) or not math.isfinite(item):
+        elif not isinstance(item, bool) and not _is_plain_number(item):
             raise LogicError(path, f"{type(item).__name__} cannot stand in logic: use a number, text, true or false")
+
+
+def _is_plain_number(item: object) -> bool:
+    """Say whether something is a finite number of a size that a clinical limit can have."""
+    if isinstance(item, float):
+        return math.isfinite(item)
+    if isinstance(item, Decimal):
+        return item.is_finite() and abs(item.adjusted()) < MAX_DIGITS
+    return isinstance(item, int) and abs(item) < 10**MAX_DIGITS
 
 
 def _nodes(tree: Operator, *, past_agree: bool = True) -> Iterator[Operator]:

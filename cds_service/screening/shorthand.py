@@ -10,8 +10,9 @@ key                 value
 ``deceased``        true, or a date
 a lab fact's name   ``{value, unit, date, ...}`` or a list of them; see :func:`_result`
 ``ecog karnofsky``  ``{value, date}`` (an integer), or as a lab
-``problems``        list of ``{code | text, system, onset, recorded, verification, clinical, id, primary, ...}``
-``staging``         list of ``{m | group, edition, date, status, by}``: ``m: M1b``, ``group: IVA``
+``problems``        list of ``{code | text, system, onset, recorded, abated, verification, clinical, id, primary, ...}``
+a test fact's name  ``{value, date, status}`` or a list of them: positive, negative, or a text as written
+``staging``         list of ``{t | n | m | group, edition, date, status, by}``: ``m: M1b``, ``group: IVA``, ``t: cT4``
 ``histology``       list of ``{code, date, status}`` (ICD-O-3 morphology)
 ``lesions``         list of ``{mm, date}``
 ``responses``       list of ``{value, date, status}``: CR, PR, SD, PD or a word
@@ -59,6 +60,7 @@ _PROCEDURES: Final = {"radiotherapy": "1217123003", "nasopharyngectomy": "713188
 _SITES: Final = {"nasopharynx": "71836000", "neck": "45048000", "bone": "272673000"}
 _RESPONSES: Final = {"CR": "LA28366-5", "PR": "LA28369-9", "SD": "LA28371-5", "PD": "LA28370-7"}
 _EDITIONS: Final = {"6": "444256004", "7": "443830009", "8": "897275008", "9": "1269566009"}
+_AXES: Final = {"t": "399504009", "n": "399534004", "m": "399387003", "group": "399537006"}
 _TRENDS: Final = {"improved": "268910001"}
 
 
@@ -110,6 +112,9 @@ def to_bundle(patient: Mapping[str, Any], library: Library, as_of: date) -> Reso
         elif definition is not None and definition.kind == "lab":
             for result in value if isinstance(value, list) else [value]:
                 _result(writer, definition, result)
+        elif definition is not None and definition.kind == "qualitative_result":
+            for result in value if isinstance(value, list) else [value]:
+                _finding(writer, definition, result)
         else:
             raise ShorthandError(f"unknown key {key!r} in a patient")
     entries += [{"resource": resource} for resource in writer.resources]
@@ -187,6 +192,23 @@ def _result(writer: _Writer, definition: FactDefinition, item: Any) -> None:
     writer.add("Observation", body)
 
 
+def _finding(writer: _Writer, definition: FactDefinition, item: Any) -> None:
+    """Write a test that is positive or negative; ``value`` is one of the two, or a text."""
+    one = item if isinstance(item, Mapping) else {"value": item}
+    body: Resource = {
+        "status": one.get("status", _STATUS),
+        "code": {"coding": [{"system": LOINC, "code": definition.ask.code}]},
+        **_effective(writer, one),
+    }
+    word = str(one.get("value", ""))
+    codes = definition.options.get(f"{word}_codes")
+    if codes:
+        body["valueCodeableConcept"] = {"coding": [{"system": SNOMED, "code": codes[0]}]}
+    elif word:
+        body["valueString"] = word
+    writer.add("Observation", body)
+
+
 def _effective(writer: _Writer, item: Mapping[str, Any]) -> Resource:
     if "period_end" in item:
         return {"effectivePeriod": {"end": writer.day(item["period_end"])}}
@@ -241,6 +263,8 @@ def _problems(writer: _Writer, value: Any) -> None:
             body["onsetDateTime"] = writer.day(item["onset"])
         if "recorded" in item:
             body["recordedDate"] = writer.day(item["recorded"])
+        if "abated" in item:
+            body["abatementDateTime"] = writer.day(item["abated"])
         if "primary" in item:
             url = "http://hl7.org/fhir/StructureDefinition/condition-related"
             body["extension"] = [{"url": url, "valueReference": {"reference": f"Condition/{item['primary']}"}}]
@@ -253,13 +277,13 @@ def _problems(writer: _Writer, value: Any) -> None:
 
 def _staging(writer: _Writer, value: Any) -> None:
     for item in value:
-        is_m = "m" in item
+        axis = next(one for one in _AXES if one in item)
         body: Resource = {
             "status": item.get("status", _STATUS),
-            "code": {"coding": [{"system": SNOMED, "code": "399387003" if is_m else "399537006"}]},
+            "code": {"coding": [{"system": SNOMED, "code": _AXES[axis]}]},
             **_effective(writer, {"date": item.get("date", -20)}),
         }
-        word = str(item["m"] if is_m else item["group"])
+        word = str(item[axis])
         if item.get("by") == "text":
             body["valueString"] = word
         else:

@@ -10,6 +10,7 @@ from typing import Final
 from cds_service.facts.definitions import Ask, FactDefinition
 from cds_service.facts.units import ANALYTES
 from cds_service.trials.complaints import Complaints, did_you_mean, quoted
+from cds_service.trials.fact_options import check_options, check_references
 from cds_service.trials.form import NAME, Part
 from cds_service.trials.load import check_format
 from cds_service.trials.needs import is_unit_of, usable_units
@@ -67,6 +68,7 @@ def read_facts(document: Document, known: Known, complaints: Complaints) -> dict
         if not NAME.fullmatch(name):
             entry.complain(f"expected a name such as 'npc_primary', found {quoted(name)}")
         facts[name] = _fact(name, entry, known)
+    check_references(top["facts"], facts)
     return facts
 
 
@@ -86,6 +88,7 @@ def _fact(name: str, entry: Part, known: Known) -> FactDefinition:
         line=entry.line,
     )
     _check_unit(fields["unit"], options.get("analyte"), definition)
+    check_options(entry, definition)
     return definition
 
 

@@ -21,6 +21,8 @@ from cds_service.trials.yaml_text import Document, read_document
 
 FORMAT: Final = 1
 TRIAL_FILE: Final = "trial.yaml"
+FILL_IN: Final = "FILL IN"
+"""Marks a place of a new rule file that its author has still to fill."""
 EXCLUSIONS: Final = ("encoded", "not-published")
 REVIEWS: Final = ("signed-off", "pending")
 
@@ -92,6 +94,9 @@ def read_trial(
     if len(complaints) == before:  # else they would only repeat, of a file half read, what was said already
         check_published_lines(top["lines"], top["not_encoded"], lines, not_encoded, criteria)
         _check_triggers(top["criteria"], criteria, gates)
+        _check_conventions(top["conventions"], criteria)
+        if trial["review"] == "signed-off":
+            _check_filled_in(Part.whole(document, complaints))
     if len(complaints) > before or choice is None:
         return None
     return Trial(
@@ -113,9 +118,14 @@ def check_format(part: Part) -> None:
         part.expected(f"format {FORMAT}, the only one there is")
 
 
+def is_registry_id(text: str) -> bool:
+    """Say whether a text is the number of a trial registry."""
+    return _REGISTRY_IDS.fullmatch(text) is not None
+
+
 def _registry_id(part: Part, folder: str) -> str:
     identity = part.text()
-    if identity and not _REGISTRY_IDS.fullmatch(identity):
+    if identity and not is_registry_id(identity):
         part.expected("the number of a trial registry, such as NCT07235319 or ChiCTR2000012345")
     elif identity and identity != folder:
         part.complain(f"{quoted(identity)} lies in the folder {quoted(folder)}: both must have one name")
@@ -134,6 +144,25 @@ def _conventions(part: Part) -> Mapping[str, str]:
         if not SLUG.fullmatch(identity):
             entry.complain(f"expected a name such as 'lab-window', found {quoted(identity)}")
     return part.texts()
+
+
+def _check_conventions(part: Part, criteria: tuple[Criterion, ...]) -> None:
+    applied = {identity for criterion in criteria for identity in criterion.conventions}
+    for identity, entry in part.entries().items():
+        if identity not in applied:
+            entry.complain("no criterion applies this convention", "add it to a criterion's conventions, or remove it")
+
+
+def _check_filled_in(part: Part) -> None:
+    """Complain of places that an author has still to fill, in a trial that says it is signed off."""
+    if isinstance(part.data, str) and FILL_IN in part.data:
+        part.complain(f"{FILL_IN!r} still stands here, and the trial says it is signed off", "review: pending")
+    elif isinstance(part.data, list):
+        for index in range(len(part.data)):
+            _check_filled_in(part.inside(index))
+    elif isinstance(part.data, dict):
+        for key in part.data:
+            _check_filled_in(part.inside(key))
 
 
 def _gates(part: Part) -> tuple[Gate, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.need import XULN, Need
+from cds_service.facts.possible import ANCHORED, POSSIBLE_REASONS, WINDOWED
 from cds_service.facts.units import ANALYTES, convert
 from cds_service.trials.complaints import did_you_mean, quoted
 from cds_service.trials.form import NAME, Part
@@ -38,6 +39,7 @@ def read_needs(part: Part, facts: Mapping[str, FactDefinition]) -> dict[str, Nee
             place = fields["fact"] if fields["fact"].present else entry
             place.complain(f"unknown fact {quoted(named)}: facts.yaml does not define it", did_you_mean(named, facts))
             continue
+        _check_window(fields, definition)
         needs[variable] = Need(
             fact=named,
             unit=_unit(entry, fields["unit"], definition),
@@ -78,6 +80,17 @@ def _unit(entry: Part, part: Part, definition: FactDefinition) -> str | None:
     elif unit and unit not in (XULN, definition.unit) and not is_unit_of(analyte, unit):
         part.complain(f"{quoted(unit)} is no unit of {definition.name!r}", did_you_mean(unit, usable_units(definition)))
     return unit or None
+
+
+def _check_window(fields: Mapping[str, Part], definition: FactDefinition) -> None:
+    """Complain of a window on a fact whose reader looks at none: it would be read and do nothing."""
+    if definition.kind not in POSSIBLE_REASONS or definition.kind in WINDOWED:
+        return
+    for key in ("within", "anchor"):
+        if fields[key].present:
+            fields[key].complain(
+                f"{definition.name!r} is of kind {definition.kind!r}, which has no window", "remove it"
+            )
 
 
 def _days(part: Part) -> int | None:

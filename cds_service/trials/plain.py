@@ -35,7 +35,7 @@ def describe_trial(trial: Trial, facts: Mapping[str, FactDefinition]) -> Iterato
     yield f"  which one: {say(trial.gate_choice.tree)}"
     for criterion in trial.criteria:
         yield ""
-        yield from _describe(criterion, trial, facts)
+        yield from describe_criterion(criterion, trial, facts)
     if trial.not_encoded:
         yield ""
         yield "Not encoded"
@@ -80,7 +80,8 @@ def _say_literal(literal: Any) -> str:
     return str(literal).lower() if isinstance(literal, bool) else str(literal)
 
 
-def _describe(criterion: Criterion, trial: Trial, facts: Mapping[str, FactDefinition]) -> Iterator[str]:
+def describe_criterion(criterion: Criterion, trial: Trial, facts: Mapping[str, FactDefinition]) -> Iterator[str]:
+    """Yield the lines of one criterion."""
     trigger = ", trigger" if criterion.trigger else ""
     yield f"{criterion.id} ({criterion.kind}{trigger}; {', '.join(criterion.gates)})"
     yield f"  {criterion.text}"

@@ -229,6 +229,10 @@ def grades(exact, most=2):
     }
 
 
+DRUGS = (
+    *("cisplatin", "gemcitabine", "toripalimab", "tislelizumab", "durvalumab", "cetuximab"),
+    *("methotrexate", "warfarin", "aspirin", "dexamethasone"),
+)
 DOSES = (-200, -120, -60, -31, -30, -20, -10, 0, 2)
 
 
@@ -245,10 +249,7 @@ def treatments(exact, when=None):
     drug_status = st.sampled_from(
         ["completed", "completed", "active", "on-hold", "stopped", "intended", "draft", "not-done", "unknown"]
     )
-    coded = st.sampled_from(
-        ["cisplatin", "gemcitabine", "toripalimab", "tislelizumab", "durvalumab", "cetuximab", "methotrexate"]
-        + ["warfarin", "aspirin", "dexamethasone"]
-    ).map(lambda drug: {"drug": drug})
+    coded = st.sampled_from(DRUGS).map(lambda drug: {"drug": drug})
     vague = st.sampled_from(["L01", "L01F", "L01FF99", "L01X", "L01FX99"]).map(lambda code: {"code": code})
     named = st.sampled_from(["顺铂", "cisplatin 75 mg/m2", "toripalimab", "特瑞普利单抗", "vitamin C"]).map(
         lambda name: {"name": name}
@@ -274,7 +275,9 @@ def treatments(exact, when=None):
 
 
 def cycles():
-    drugs = st.sampled_from([["cisplatin"], ["cisplatin", "toripalimab"], ["toripalimab"], ["gemcitabine", "durvalumab"]])
+    drugs = st.sampled_from(
+        [["cisplatin"], ["cisplatin", "toripalimab"], ["toripalimab"], ["gemcitabine", "durvalumab"]]
+    )
     gaps = st.lists(st.sampled_from([7, 14, 18, 21, 21, 21, 28]), max_size=7)
 
     def starts(gaps, last):

@@ -153,7 +153,7 @@ def facts_of(rule):
         return set().union(*map(facts_of, rule)) if rule else set()
     if not isinstance(rule, dict):
         return set()
-    return {rule["var"]} if "var" in rule else facts_of(list(rule.values())[0])
+    return {rule["var"]} if "var" in rule else facts_of(next(iter(rule.values())))
 
 
 def dense(ends):

@@ -4,6 +4,7 @@ import calendar
 import operator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from drawn_logic import ORDER, dense, intervals, numbers, sets_of
@@ -244,7 +245,7 @@ def test_cycles_start_with_doses_and_lie_apart(days):
     starts = cycle_starts(days)
     assert set(starts) <= set(days)
     assert list(starts) == sorted(starts)
-    assert all((b - a).days >= CYCLE_GAP_DAYS for a, b in zip(starts, starts[1:], strict=False))
+    assert all((b - a).days >= CYCLE_GAP_DAYS for a, b in pairwise(starts))
     for day in days:
         own = max(start for start in starts if start <= day)
         assert (day - own).days < CYCLE_GAP_DAYS
@@ -336,7 +337,9 @@ def test_a_quantity_of_any_shape_is_read_or_not_at_all(value):
 @example(Decimal(0), [])
 def test_a_number_with_a_comparator_that_is_none_is_not_read(value, comparator):
     assume(comparator not in ("<", "<=", ">", ">=", "≤", "≥", "＜", "＞"))
-    assume(not isinstance(comparator, str) or comparator.strip() not in ("", "<", "<=", ">", ">=", "≤", "≥", "＜", "＞"))
+    assume(
+        not isinstance(comparator, str) or comparator.strip() not in ("", "<", "<=", ">", ">=", "≤", "≥", "＜", "＞")
+    )
     assert quantity({"value": value, "comparator": comparator, "unit": "g/L"}) is None
 
 
