@@ -11,6 +11,7 @@ import click
 from cds_service.bootstrap import build
 from cds_service.errors import RequestError
 from cds_service.gather.json_text import read_json
+from cds_service.languages import LANGUAGES, translator
 from cds_service.present.json_text import to_json
 from cds_service.present.report import write_report
 from cds_service.screening.patient import screen_bundle
@@ -23,19 +24,29 @@ from cds_service.settings import load_settings
 @click.option("--as-of", metavar="DATE", help="Day of the judgement, YYYY-MM-DD; today by default.")
 @click.option("--anchor", metavar="DATE", help="Planned first dose, where laboratory windows end.")
 @click.option("--format", "style", type=click.Choice(["json", "text"]), default="json", show_default=True)
-def evaluate(bundle: str, trials: tuple[str, ...], as_of: str | None, anchor: str | None, style: str) -> None:
+@click.option("--language", default="en", metavar="|".join(LANGUAGES), help="Of the text report; en by default.")
+def evaluate(
+    bundle: str, trials: tuple[str, ...], as_of: str | None, anchor: str | None, style: str, language: str
+) -> None:
     """Judge one patient whose whole record is the FHIR R4 Bundle BUNDLE.json ("-" reads standard input)."""
-    day, first_dose = _day("--as-of", as_of), _day("--anchor", anchor)
+    day, first_dose = read_day("--as-of", as_of), read_day("--anchor", anchor)
     settings = load_settings()
-    body = read_json(_read(bundle), max_bytes=settings.max_bundle_bytes, what="BUNDLE")
+    body = read_json(read_bytes(bundle), max_bytes=settings.max_bundle_bytes, what="BUNDLE")
     services = build(settings)
+    translate = translator(language, services.rules.library)
     outcome = screen_bundle(
         services.rules, body, as_of=day or services.clock(), anchor=first_dose, trials=trials or None
     )
-    click.echo(to_json(outcome.to_json(), indent=2) if style == "json" else write_report(outcome), nl=style == "json")
+    report = to_json(outcome.to_json(), indent=2) if style == "json" else write_report(outcome, translate)
+    click.echo(report, nl=style == "json")
 
 
-def _day(name: str, text: str | None) -> date | None:
+def read_day(name: str, text: str | None) -> date | None:
+    """Return the day that an option gives; None when it is not given.
+
+    Raises:
+        RequestError: it is no day.
+    """
     if text is None:
         return None
     try:
@@ -46,7 +57,12 @@ def _day(name: str, text: str | None) -> date | None:
     raise RequestError(f"{name} must be a date, YYYY-MM-DD.", field=name)
 
 
-def _read(name: str) -> bytes:
+def read_bytes(name: str) -> bytes:
+    """Return a file's content, or standard input's for "-".
+
+    Raises:
+        RequestError: it cannot be read.
+    """
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except FileNotFoundError:

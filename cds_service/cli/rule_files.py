@@ -31,10 +31,10 @@ def folder_in_use(given: Path | None) -> Path:
     return folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder
 
 
-def library_of(folder: Path) -> Library:
-    """Load a rules folder; print its complaints and end if there are any."""
+def library_of(folder: Path, site: str | None = None) -> Library:
+    """Load a rules folder, for a site if one is named; print its complaints and end if there are any."""
     try:
-        return load_library(folder)
+        return load_library(folder, site=site)
     except RuleError as error:
         refuse(str(complaint) for complaint in error.complaints)
 

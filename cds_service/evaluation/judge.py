@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -18,8 +19,10 @@ from cds_service.evaluation.outcome import (
 )
 from cds_service.facts.chart import Chart, read_entries
 from cds_service.facts.fact import Evidence, Missing, Moment, Reason
+from cds_service.facts.phrase import in_language, words_of_rules
 from cds_service.facts.record import Record
 from cds_service.facts.unmapped import UNMAPPED, unmapped_results
+from cds_service.languages import translator
 from cds_service.logic.truth import State
 from cds_service.logic.values import Choices
 from cds_service.trials.model import Ask, Library, Trial
@@ -108,7 +111,9 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
     gate = trial.gate(_choose_gate(trial, chart))
     as_of = chart.moment.as_of
     at = chart.at(Moment(as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id))
-    outcomes = tuple(judge_criterion(criterion, at) for criterion in trial.at(gate.id))
+    chinese = translator("zh", library)
+    judged = (judge_criterion(criterion, at) for criterion in trial.at(gate.id))
+    outcomes = tuple(replace(one, message_zh=in_language(one.message, chinese)) for one in judged)
     confirm = [one for one in outcomes if one.for_a_person and not one.criterion.trigger]
     rest = [one for one in outcomes if one not in confirm]
     blocked = ("deceased",) if at.person.deceased else ()
@@ -178,7 +183,7 @@ def _one_decisive(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], 
     ask = Ask("access", definition.ask.system, definition.ask.code) if reason is Reason.NOT_FETCHED else definition.ask
     return Decisive(
         fact=name,
-        label=definition.label["en"],
+        label=words_of_rules(definition.label["en"]),
         reason=reason,
         leaning=leanings.pop() if len(leanings) == 1 else None,
         criteria=tuple(one.criterion.id for _, one in cases),

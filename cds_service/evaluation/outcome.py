@@ -47,6 +47,7 @@ class CriterionOutcome:
         evidence: the records behind it, the deciding ones first.
         notes: annotations (``assumed-absent``, ...).
         message: one sentence for people.
+        message_zh: the same in Simplified Chinese; "" when nobody said it.
     """
 
     criterion: Criterion
@@ -58,6 +59,7 @@ class CriterionOutcome:
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...]
     message: str
+    message_zh: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -196,6 +198,7 @@ def _criterion_json(outcome: CriterionOutcome) -> dict[str, Any]:
         "evidence": [_evidence_json(evidence) for evidence in outcome.evidence],
         "notes": list(outcome.notes),
         "message": outcome.message,
+        "message_zh": outcome.message_zh or outcome.message,
         "valid_until": outcome.until.isoformat() if outcome.until else None,
     }
 

@@ -44,7 +44,7 @@ POSSIBLE_REASONS: Final[Mapping[str, frozenset[Reason]]] = {
     "performance_status": _MEASURED | {Reason.CLINICIAN},
     "treatment_seen": frozenset(),
     "prior_treatment": _TREATED,
-    "response_after_cycles": (_LISTED | {Reason.IMPRECISE_DATE, Reason.NOT_SPECIFIC, Reason.UNMAPPED_CODE}),
+    "response_after_cycles": _LISTED | {Reason.IMPRECISE_DATE, Reason.NOT_SPECIFIC, Reason.UNMAPPED_CODE},
     "judgement": frozenset({Reason.CLINICIAN}),
     "measurable_lesion": frozenset({Reason.CLINICIAN, Reason.NOT_FETCHED}),
     "lab": _MEASURED | {Reason.NO_REFERENCE_RANGE},

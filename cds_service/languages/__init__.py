@@ -37,7 +37,7 @@ def translator(language: str, library: Library | None = None) -> Translate:
     if not LANGUAGES[language]:
         return as_it_is
     catalogue = gettext.translation(DOMAIN, FOLDER, [LANGUAGES[language]])
-    words = {} if library is None else _words_of(library, language)
+    words = {} if library is None else _words_of(library)
 
     def translate(template: str) -> str:
         # gettext would answer the empty text with the catalogue's head.
@@ -46,23 +46,23 @@ def translator(language: str, library: Library | None = None) -> Translate:
     return translate
 
 
-def _words_of(library: Library, language: str) -> dict[str, str]:
-    """Collect the words of rule files; the first of two translations of the same words counts."""
+def _words_of(library: Library) -> dict[str, str]:
+    """Collect the Chinese words of rule files; the first of two translations of the same words counts."""
     words: dict[str, str] = {}
-    for english, translated in _pairs(library, language):
-        if english and translated:
-            words.setdefault(words_of_rules(english).template, words_of_rules(translated).template)
+    for english, chinese in _pairs(library):
+        if english and chinese:
+            words.setdefault(words_of_rules(english).template, words_of_rules(chinese).template)
     return words
 
 
-def _pairs(library: Library, language: str) -> Iterator[tuple[str, str]]:
+def _pairs(library: Library) -> Iterator[tuple[str, str]]:
     for fact in library.facts.values():
-        yield fact.label["en"], fact.label.get(language, "")
+        yield fact.label["en"], fact.label.get("zh", "")
+        yield fact.options.get("confirm", ""), fact.options.get("confirm_zh", "")
     for trial in library.trials.values():
-        yield trial.title["en"], trial.title.get(language, "")
+        yield trial.title["en"], trial.title.get("zh", "")
         for gate in trial.gates:
-            yield gate.label, gate.labels.get(language, "")
+            yield gate.label, gate.zh
         for criterion in trial.criteria:
-            translated = criterion.zh if language == "zh" else {}
-            yield criterion.short, translated.get("short", "")
-            yield criterion.text, translated.get("text", "")
+            yield criterion.short, criterion.zh.get("short", "")
+            yield criterion.text, criterion.zh.get("text", "")

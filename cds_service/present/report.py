@@ -2,67 +2,117 @@
 
 from __future__ import annotations
 
-from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, TrialOutcome, Verdict
+from collections.abc import Iterable
+from typing import Final
+
+from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
+from cds_service.facts.phrase import Translate, in_language, joined, say, words_of_rules
+from cds_service.languages import as_it_is
 from cds_service.present import wording
 from cds_service.present.safe_text import plain
 from cds_service.present.summary import labs_until, last_value
 
-_WORD = {Verdict.PASS: "pass   ", Verdict.FAIL: "FAIL   ", Verdict.UNKNOWN: "unknown"}
+_WORD: Final = {Verdict.PASS: say("pass   "), Verdict.FAIL: say("FAIL   "), Verdict.UNKNOWN: say("unknown")}
 
 
-def write_report(outcome: PatientOutcome) -> str:
-    """Write the report, one line per criterion; ends with a line break."""
-    lines = [f"{plain(outcome.patient)}, judged as of {wording.day(outcome.as_of)}"]
-    for one in outcome.trials:
-        lines += ["", *_trial(one, outcome)]
-    if outcome.unread:
-        unread = [f"{wording.TYPES.get(name, name)} ({plain(why)})" for name, why in outcome.unread.items()]
-        lines += ["", f"{wording.UNREAD}: {wording.listed(unread)}."]
-    if outcome.set_aside:
-        aside = [f"{number} {cause}" for cause, number in outcome.set_aside.items()]
-        lines += ["", f"Entries set aside: {', '.join(aside)}."]
-    return "\n".join(lines) + "\n"
+def write_report(outcome: PatientOutcome, translate: Translate = as_it_is) -> str:
+    """Write the report, one line per criterion; ends with a line break.
+
+    Args:
+        outcome: of the patient.
+        translate: into the report's language.
+    """
+    return _Report(outcome, translate).text()
 
 
-def _trial(outcome: TrialOutcome, patient: PatientOutcome) -> list[str]:
-    trial = outcome.trial
-    lines = [
-        f"{trial.id}: {wording.STATUS[outcome.status]} ({outcome.status.value})",
-        f"  {plain(trial.title.get('en') or '', 400)}",
-        f"  {trial.gate(outcome.gate).label}; {outcome.decided} of {len(outcome.criteria)} criteria decided"
-        + (f"; {wording.NOT_ENCODED}" if trial.exclusions == "not-published" else ""),
-    ]
-    if outcome.blocked:
-        lines.append(f"  blocked: {', '.join(outcome.blocked)}")
-    lines += ["", *(_criterion(one) for one in outcome.criteria)]
-    if outcome.decisive:
-        lines += ["", f"  {wording.MISSING}:"]
-        for one in outcome.decisive:
-            unread = one.reason is Reason.NOT_FETCHED
-            rest = "the hospital may have it" if unread else last_value(one, patient.as_of)
-            about = wording.REASON[one.reason] + (f" ({rest})" if rest else "")
-            lines.append(f"    {plain(one.label)}: {about}")
-    if outcome.to_confirm:
-        lines += ["", f"  {wording.CONFIRM}:"]
-        for criterion in map(outcome.of, outcome.to_confirm):
-            leans = " (the record leans against it)" if criterion.leaning is Verdict.FAIL else ""
-            lines.append(f"    {_named(criterion)}{leans}")
-    until = labs_until(outcome)
-    if until is not None:
-        lines += ["", f"  Present results count until {wording.day(until)}."]
-    if outcome.look_again is not None:
-        lines += ["", f"  Look again from {wording.day(outcome.look_again)}."]
-    return lines
+class _Report:
+    def __init__(self, outcome: PatientOutcome, translate: Translate) -> None:
+        self._outcome, self._translate = outcome, translate
+
+    def text(self) -> str:
+        """Write all of it."""
+        outcome = self._outcome
+        judged = say("{patient}, judged as of {day}", patient=plain(outcome.patient), day=wording.day(outcome.as_of))
+        lines = [self._line(judged)]
+        for one in outcome.trials:
+            lines += ["", *self._trial(one)]
+        if outcome.unread:
+            unread = [
+                say("{type} ({why})", type=wording.TYPES.get(name, name), why=self._said(why))
+                for name, why in outcome.unread.items()
+            ]
+            lines += ["", self._line(_told(wording.UNREAD, wording.listed(unread)))]
+        if outcome.set_aside:
+            aside = [say("{number} {cause}", number=number, cause=cause) for cause, number in outcome.set_aside.items()]
+            lines += ["", self._line(_told(say("Entries set aside"), joined(aside, ", ")))]
+        return "\n".join(lines) + "\n"
+
+    def _trial(self, outcome: TrialOutcome) -> Iterable[str]:
+        trial = outcome.trial
+        status = say(
+            "{trial}: {status} ({code})", trial=trial.id, status=wording.STATUS[outcome.status], code=outcome.status
+        )
+        yield self._line(status)
+        yield "  " + self._said(words_of_rules(trial.title.get("en") or ""), 400)
+        total = len(outcome.criteria)
+        parts = [
+            words_of_rules(trial.gate(outcome.gate).label),
+            say("{decided} of {total} criteria decided", decided=outcome.decided, total=total),
+            wording.NOT_ENCODED if trial.exclusions == "not-published" else "",
+        ]
+        yield "  " + self._line(joined(parts))
+        if outcome.blocked:
+            causes = joined((wording.BLOCKED.get(cause, cause) for cause in outcome.blocked), ", ")
+            yield "  " + self._line(say("blocked: {causes}", causes=causes))
+        yield ""
+        yield from map(self._criterion, outcome.criteria)
+        if outcome.decisive:
+            yield from ("", "  " + self._heading(wording.MISSING))
+            yield from map(self._missing, outcome.decisive)
+        if outcome.to_confirm:
+            yield from ("", "  " + self._heading(wording.CONFIRM))
+            yield from map(self._to_confirm, map(outcome.of, outcome.to_confirm))
+        until = labs_until(outcome)
+        if until is not None:
+            yield from ("", "  " + self._line(say("Present results count until {day}.", day=wording.day(until))))
+        if outcome.look_again is not None:
+            yield from ("", "  " + self._line(say("Look again from {day}.", day=wording.day(outcome.look_again))))
+
+    def _criterion(self, outcome: CriterionOutcome) -> str:
+        cited = [one.resource for one in outcome.evidence]
+        source = f"  [{plain(', '.join(cited), 160)}]" if cited else ""
+        return f"  {self._line(_WORD[outcome.verdict])}  {self._named(outcome)}{source}"
+
+    def _missing(self, decisive: Decisive) -> str:
+        unread = decisive.reason is Reason.NOT_FETCHED
+        rest = say("the hospital may have it") if unread else last_value(decisive, self._outcome.as_of)
+        about: str = wording.REASON[decisive.reason]
+        if rest:
+            about = say("{reason} ({rest})", reason=about, rest=rest)
+        return "    " + self._line(say("{label}: {about}", label=self._said(decisive.label), about=about))
+
+    def _to_confirm(self, outcome: CriterionOutcome) -> str:
+        sentence = self._named(outcome)
+        if outcome.leaning is Verdict.FAIL:
+            sentence = self._line(say("{sentence} (the record leans against it)", sentence=sentence))
+        return f"    {sentence}"
+
+    def _named(self, outcome: CriterionOutcome) -> str:
+        """Return the sentence, with the criterion's name before it unless it begins with it."""
+        short, message = self._said(words_of_rules(outcome.criterion.short)), self._said(outcome.message)
+        return message if message.startswith(short) else self._line(say("{label}: {about}", label=short, about=message))
+
+    def _heading(self, words: str) -> str:
+        return self._line(say("{heading}:", heading=words))
+
+    def _said(self, text: str, limit: int = 240) -> str:
+        """Return what may hold words of the record, in the report's language and harmless."""
+        return plain(in_language(text, self._translate), limit)
+
+    def _line(self, text: str) -> str:
+        return in_language(text, self._translate)
 
 
-def _criterion(outcome: CriterionOutcome) -> str:
-    cited = [one.resource for one in outcome.evidence]
-    source = f"  [{plain(', '.join(cited), 160)}]" if cited else ""
-    return f"  {_WORD[outcome.verdict]}  {_named(outcome)}{source}"
-
-
-def _named(outcome: CriterionOutcome) -> str:
-    """Return the sentence, with the criterion's name before it unless it begins with it."""
-    short, message = plain(outcome.criterion.short), plain(outcome.message)
-    return message if message.startswith(short) else f"{short}: {message}"
+def _told(heading: str, told: str) -> str:
+    return say("{heading}: {told}.", heading=heading, told=told)

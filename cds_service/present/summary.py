@@ -6,6 +6,7 @@ from datetime import date
 
 from cds_service.evaluation.outcome import Decisive, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
+from cds_service.facts.phrase import joined, say
 from cds_service.present import wording
 from cds_service.present.safe_text import fit, plain
 from cds_service.present.speaking import leaning_fail
@@ -73,8 +74,8 @@ def last_value(decisive: Decisive, as_of: date) -> str:
     if last is None:
         return ""
     leans = wording.LEANING.get(decisive.leaning, "") if decisive.leaning else ""
-    parts = (f"last {plain(wording.amount(last), 40)}", wording.age(last, as_of), leans)
-    return ", ".join(part for part in parts if part)
+    value = say("last {value}", value=plain(wording.amount(last), 40))
+    return joined((value, wording.age(last, as_of), leans), ", ")
 
 
 def _known(decisive: Decisive, as_of: date) -> str:

@@ -9,46 +9,61 @@ from typing import Final
 
 from cds_service.evaluation.outcome import Status, Verdict
 from cds_service.facts.fact import Evidence, Reason
+from cds_service.facts.phrase import joined, say
 
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS: Final = (
+    say("Jan"),
+    say("Feb"),
+    say("Mar"),
+    say("Apr"),
+    say("May"),
+    say("Jun"),
+    say("Jul"),
+    say("Aug"),
+    say("Sep"),
+    say("Oct"),
+    say("Nov"),
+    say("Dec"),
+)
 
 TYPES: Final = {
-    "Condition": "the problem list",
-    "Observation": "laboratory results and findings",
-    "MedicationStatement": "medication statements",
-    "MedicationRequest": "medication orders",
-    "MedicationAdministration": "medication administrations",
-    "Procedure": "procedures",
+    "Condition": say("the problem list"),
+    "Observation": say("laboratory results and findings"),
+    "MedicationStatement": say("medication statements"),
+    "MedicationRequest": say("medication orders"),
+    "MedicationAdministration": say("medication administrations"),
+    "Procedure": say("procedures"),
 }
 STATUS: Final = {
-    Status.CANDIDATE: "may be a candidate, for review",
-    Status.NEEDS_DATA: "needs data",
-    Status.NOT_NOW: "not now",
-    Status.EXCLUDED: "cannot enter",
+    Status.CANDIDATE: say("may be a candidate, for review"),
+    Status.NEEDS_DATA: say("needs data"),
+    Status.NOT_NOW: say("not now"),
+    Status.EXCLUDED: say("cannot enter"),
 }
 MARK: Final = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.UNKNOWN: "?"}
 REASON: Final = {
-    Reason.NOT_FETCHED: "could not be read",
-    Reason.NO_RECORD: "nothing on record",
-    Reason.STALE: "too old",
-    Reason.NOT_FINAL: "not final",
-    Reason.NO_VALUE: "recorded without a value",
-    Reason.UNIT_UNUSABLE: "its unit cannot be used",
-    Reason.NO_REFERENCE_RANGE: "no reference range",
-    Reason.COMPARATOR: "given only as a limit",
-    Reason.IMPRECISE_DATE: "its date is not exact",
-    Reason.CONFLICT: "records contradict each other",
-    Reason.EDITION_UNKNOWN: "the staging edition is not recorded",
-    Reason.NOT_SPECIFIC: "recorded too generally",
-    Reason.UNMAPPED_CODE: "recorded in words not known here",
-    Reason.CLINICIAN: "for a person to judge",
+    Reason.NOT_FETCHED: say("could not be read"),
+    Reason.NO_RECORD: say("nothing on record"),
+    Reason.STALE: say("too old"),
+    Reason.NOT_FINAL: say("not final"),
+    Reason.NO_VALUE: say("recorded without a value"),
+    Reason.UNIT_UNUSABLE: say("its unit cannot be used"),
+    Reason.NO_REFERENCE_RANGE: say("no reference range"),
+    Reason.COMPARATOR: say("given only as a limit"),
+    Reason.IMPRECISE_DATE: say("its date is not exact"),
+    Reason.CONFLICT: say("records contradict each other"),
+    Reason.EDITION_UNKNOWN: say("the staging edition is not recorded"),
+    Reason.NOT_SPECIFIC: say("recorded too generally"),
+    Reason.UNMAPPED_CODE: say("recorded in words not known here"),
+    Reason.CLINICIAN: say("for a person to judge"),
 }
-LEANING: Final = {Verdict.PASS: "would pass", Verdict.FAIL: "would fail"}
-NOT_ENCODED: Final = "exclusion criteria not encoded"
+LEANING: Final = {Verdict.PASS: say("would pass"), Verdict.FAIL: say("would fail")}
+BLOCKED: Final = {"deceased": say("deceased")}
+NOT_ENCODED: Final = say("exclusion criteria not encoded")
 REGISTRY: Final = "Registry record"
-CONFIRM: Final = "For you to confirm"
-MISSING: Final = "What decides"
-UNREAD: Final = "Could not be read"
+CONFIRM: Final = say("For you to confirm")
+MISSING: Final = say("What decides")
+UNREAD: Final = say("Could not be read")
 NOTHING_SAID: Final = "This says nothing about the patient. Open the chart again, or check by hand."
 
 
@@ -64,7 +79,10 @@ def day(value: date | str | None, *, year: bool = True) -> str:
         exact = date.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         return str(value)
-    return f"{exact.day} {MONTHS[exact.month - 1]}" + (f" {exact.year}" if year else "")
+    month = MONTHS[exact.month - 1]
+    if not year:
+        return say("{day} {month}", day=exact.day, month=month)
+    return say("{day} {month} {year}", day=exact.day, month=month, year=exact.year)
 
 
 def amount(evidence: Evidence) -> str:
@@ -104,12 +122,12 @@ def age(evidence: Evidence, as_of: date) -> str:
         days = (as_of - date.fromisoformat(evidence.date or "")).days
     except ValueError:
         return ""
-    return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    return {0: say("today"), 1: say("yesterday")}.get(days, say("{days} days ago", days=days))
 
 
 def listed(names: Sequence[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
+    return joined([joined(names[:-1], ", "), *names[-1:]], " and ")
 
 
 def counted(number: int, one: str, many: str) -> str:

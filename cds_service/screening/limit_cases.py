@@ -14,7 +14,7 @@ from cds_service.errors import Complaint
 from cds_service.evaluation.outcome import CriterionOutcome
 from cds_service.logic.operators import Compare, Var, literal
 from cds_service.logic.truth import Truth
-from cds_service.logic.values import Interval, Numbers
+from cds_service.logic.values import Numbers
 from cds_service.screening.case_runner import run_cases
 from cds_service.trials.cases import CaseFile
 from cds_service.trials.model import Criterion, Library, Trial
@@ -73,4 +73,4 @@ def _missing(criterion: Criterion, outcomes: list[CriterionOutcome]) -> Iterator
 
 def _points(numbers: Numbers) -> bool:
     """Say whether every possible value is one number: a range from a comparator is no step."""
-    return all(isinstance(one, Interval) and one.low is not None and one.low == one.high for one in numbers.intervals)
+    return all(one.low is not None and one.low == one.high for one in numbers.intervals)

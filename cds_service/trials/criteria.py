@@ -13,7 +13,8 @@ from cds_service.trials.needs import read_needs
 from cds_service.trials.rule_logic import read_logic
 
 REQUIRED: Final = ("id", "kind", "gates", "text", "short", "source", "needs", "logic")
-OPTIONAL: Final = ("trigger", "sign", "conventions")
+OPTIONAL: Final = ("trigger", "sign", "conventions", "zh")
+TRANSLATED: Final = ("text", "short")
 # A test case says `expect: {hemoglobin: pass, status: candidate}`: these words are taken there.
 TAKEN: Final = frozenset(("status", "gate", "decisive"))
 
@@ -52,6 +53,7 @@ def read_criteria(
         source = fields["source"].different(lines, "line of the published text")
         applied = fields["conventions"].different(conventions, "convention")
         trigger = fields["trigger"].flag()
+        chinese = _translated(fields["zh"])
         if kind and logic is not None:
             found.append(
                 Criterion(
@@ -67,9 +69,17 @@ def read_criteria(
                     sign=fields["sign"].flag(),
                     conventions=applied,
                     line=entry.line,
+                    zh=chinese,
                 )
             )
     return tuple(found)
+
+
+def _translated(part: Part) -> Mapping[str, str]:
+    """Read the text and the short text in another language; none when the file has none."""
+    fields = part.fields(TRANSLATED)
+    texts = {"text": fields["text"].text(), "short": fields["short"].text(most=120)}
+    return texts if part.present else {}
 
 
 def _id(part: Part, first_seen: dict[str, int]) -> str:

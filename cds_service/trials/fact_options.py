@@ -63,10 +63,8 @@ def check_references(top: Part, facts: Mapping[str, FactDefinition]) -> None:
     dependent = [one for one in facts.values() if one.kind in NEED_DISEASE]
     if dependent and not any(one.kind == _DISEASE_KIND for one in facts.values()):
         first = dependent[0]
-        top.complain(
-            f"a fact of kind {first.kind!r} is judged in the frame of a disease, and no fact is of kind {_DISEASE_KIND!r}",
-            at=(first.name,),
-        )
+        message = f"a fact of kind {first.kind!r} is judged in the frame of a disease"
+        top.complain(f"{message}, and no fact is of kind {_DISEASE_KIND!r}", at=(first.name,))
 
 
 def _check_shape(part: Part, key: str, value: Any) -> None:

@@ -168,11 +168,12 @@ def _check_filled_in(part: Part) -> None:
 def _gates(part: Part) -> tuple[Gate, ...]:
     gates: list[Gate] = []
     for entry in part.items():
-        fields = entry.fields(("id", "label"), ("anchored_by_caller",))
+        fields = entry.fields(("id", "label"), ("anchored_by_caller", "zh"))
         identity = fields["id"].name(SLUG, "screening")
         if identity in [gate.id for gate in gates]:
             fields["id"].complain(f"a second gate {quoted(identity)}")
-        gates.append(Gate(identity, fields["label"].text(most=120), fields["anchored_by_caller"].flag()))
+        label, chinese = fields["label"].text(most=120), fields["zh"].text(most=120)
+        gates.append(Gate(identity, label, fields["anchored_by_caller"].flag(), chinese))
     return tuple(gates)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cds_service.facts.codes import ValueSets
@@ -38,6 +38,7 @@ class Criterion:
             than want of a record.
         conventions: ids of the trial's conventions that this criterion applies.
         line: where it stands in the rule file (1-based).
+        zh: ``text`` and ``short`` in Simplified Chinese; empty when the file has none.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Criterion:
     sign: bool = False
     conventions: tuple[str, ...] = ()
     line: int = 0
+    zh: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ class Gate:
         id: "screening", "randomisation".
         label: for people ("before induction").
         anchored_by_caller: whether lab windows may end at a planned day that the caller gives (else at ``as_of``).
+        zh: the label in Simplified Chinese; "" when the file has none.
     """
 
     id: str
     label: str
     anchored_by_caller: bool = False
+    zh: str = ""
 
 
 @dataclass(frozen=True)

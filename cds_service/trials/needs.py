@@ -84,13 +84,12 @@ def _unit(entry: Part, part: Part, definition: FactDefinition) -> str | None:
 
 def _check_window(fields: Mapping[str, Part], definition: FactDefinition) -> None:
     """Complain of a window on a fact whose reader looks at none: it would be read and do nothing."""
-    if definition.kind not in POSSIBLE_REASONS or definition.kind in WINDOWED:
+    if definition.kind not in POSSIBLE_REASONS:
         return
-    for key in ("within", "anchor"):
-        if fields[key].present:
-            fields[key].complain(
-                f"{definition.name!r} is of kind {definition.kind!r}, which has no window", "remove it"
-            )
+    for key, kinds in (("within", WINDOWED), ("anchor", ANCHORED)):
+        if fields[key].present and definition.kind not in kinds:
+            message = f"{definition.name!r} is of kind {definition.kind!r}, which has no window"
+            fields[key].complain(message, "remove it")
 
 
 def _days(part: Part) -> int | None:

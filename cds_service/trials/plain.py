@@ -31,7 +31,7 @@ def describe_trial(trial: Trial, facts: Mapping[str, FactDefinition]) -> Iterato
     yield ""
     yield "Gates"
     for gate in trial.gates:
-        yield f"  {gate.id}: {gate.label}"
+        yield f"  {gate.id}: {gate.label}" + (f" ({gate.zh})" if gate.zh else "")
     yield f"  which one: {say(trial.gate_choice.tree)}"
     for criterion in trial.criteria:
         yield ""
@@ -86,6 +86,9 @@ def describe_criterion(criterion: Criterion, trial: Trial, facts: Mapping[str, F
     yield f"{criterion.id} ({criterion.kind}{trigger}; {', '.join(criterion.gates)})"
     yield f"  {criterion.text}"
     yield f"  on a card: {criterion.short}"
+    if criterion.zh:
+        yield f"  in Chinese: {criterion.zh['text']}"
+        yield f"  in Chinese, on a card: {criterion.zh['short']}"
     for line in criterion.source:
         yield f"  published, line {line}: {trial.lines[line]}"
     yield f"  logic: {say(criterion.logic.tree)}"

@@ -1,0 +1,328 @@
+"""A mutation run over the core: how many small faults in ``logic``, ``facts`` and ``evaluation`` the tests notice.
+
+    python bench/mutation.py --mutants 1000 --seed 20261122 --jobs 2 --out docs/mutation.md
+
+Each mutant changes one operator, constant or condition of one module. A seeded sample is taken over all modules in
+proportion to the mutants they offer. A mutant is killed when the package no longer loads, when a rule case or a chart
+case expects something else, or when a unit or property test of its package fails. Words for people (arguments of
+``say``), docstrings, annotations and ``__all__`` are not mutated. Nothing in the checkout is changed: the mutated source
+is served to a fresh interpreter by an import hook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+PACKAGES = ("logic", "facts", "evaluation")
+TESTS = {
+    "logic": ["tests/property/test_logic_laws.py", "tests/property/test_values_and_dates.py"],
+    "facts": [
+        "tests/unit/test_codes.py",
+        "tests/unit/test_units.py",
+        "tests/unit/test_site_effects.py",
+        "tests/unit/test_unmapped.py",
+        "tests/unit/test_generic_facts.py",
+        "tests/property/test_values_and_dates.py",
+        "tests/rules/test_siblings.py",
+        "tests/rules/test_fictitious_trial.py",
+        "tests/examples",
+    ],
+    "evaluation": ["tests/examples", "tests/unit/test_generic_facts.py", "tests/unit/test_languages.py"],
+}
+COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+           ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
+BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitOr: ast.BitAnd,
+          ast.BitAnd: ast.BitOr}  # fmt: skip
+CALLS = {"any": "all", "all": "any", "min": "max", "max": "min"}
+WORDS = {"say", "Phrase", "TypeError", "ValueError", "RequestError", "ConfigError", "LogicError", "add_diagnostic"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: in which module, at which line, what."""
+
+    module: str
+    line: int
+    change: str
+    source: str
+
+
+def mutants_of(path: Path) -> list[Mutant]:
+    """Return every mutant of a module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    found = []
+    for index, (node, change) in enumerate(_changes(tree)):
+        mutated = copy.deepcopy(tree)
+        target, again = list(_changes(mutated))[index]
+        assert again == change
+        _apply(target, change)
+        found.append(Mutant(module, node.lineno, change, ast.unparse(ast.fix_missing_locations(mutated))))
+    return found
+
+
+def _changes(tree: ast.AST) -> Iterator[tuple[Any, str]]:
+    """Yield each node that can be changed and the name of the change, in a stable order."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            skipped |= {id(child) for child in ast.iter_child_nodes(node)}
+            continue
+        for hidden in _hidden(node):
+            skipped.add(id(hidden))
+        if isinstance(node, ast.Compare):
+            if type(node.ops[0]) in COMPARE:
+                yield node, f"{type(node.ops[0]).__name__} -> {COMPARE[type(node.ops[0])].__name__}"
+        elif isinstance(node, ast.BoolOp):
+            yield node, "and -> or" if isinstance(node.op, ast.And) else "or -> and"
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield node, "not removed"
+        elif isinstance(node, ast.BinOp) and type(node.op) in BINARY:
+            yield node, f"{type(node.op).__name__} -> {BINARY[type(node.op)].__name__}"
+        elif isinstance(node, (ast.If, ast.IfExp)):
+            yield node, "condition negated"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+            yield node, f"{node.func.id} -> {CALLS[node.func.id]}"
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, bool):
+                yield node, f"{node.value} -> {not node.value}"
+            elif isinstance(node.value, int):
+                yield node, f"{node.value} -> {node.value + 1}"
+            elif isinstance(node.value, str) and node.value:
+                yield node, f"{node.value[:30]!r} spoilt"
+
+
+def _hidden(node: ast.AST) -> list[ast.AST]:
+    """Return the children that say nothing to a program: docstrings, annotations, words, type-checking imports."""
+    hidden: list[ast.AST | None] = []
+    body = getattr(node, "body", None)
+    if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        hidden.append(body[0])
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        hidden += [node.returns, *node.decorator_list]
+    if isinstance(node, ast.arg):
+        hidden.append(node.annotation)
+    if isinstance(node, ast.AnnAssign):
+        hidden.append(node.annotation)
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        hidden += list(node.args) if name in WORDS else []
+        if name == "cast":
+            hidden.append(node.args[0])
+    if isinstance(node, ast.Raise):
+        hidden.append(node.exc)
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        hidden.append(node)
+    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+        hidden.append(node.value)
+    if isinstance(node, ast.JoinedStr):
+        hidden += list(node.values)
+    return [one for one in hidden if one is not None]
+
+
+def _apply(node: Any, change: str) -> None:
+    if isinstance(node, ast.Compare):
+        node.ops[0] = COMPARE[type(node.ops[0])]()
+    elif isinstance(node, ast.BoolOp):
+        node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    elif isinstance(node, ast.UnaryOp):
+        node.op = ast.UAdd()
+        node.operand = ast.Call(ast.Name("bool", ast.Load()), [node.operand], [])
+    elif isinstance(node, ast.BinOp):
+        node.op = BINARY[type(node.op)]()
+    elif isinstance(node, (ast.If, ast.IfExp)):
+        node.test = ast.UnaryOp(ast.Not(), node.test)
+    elif isinstance(node, ast.Call):
+        node.func = ast.Name(CALLS[node.func.id], ast.Load())
+    elif isinstance(node.value, bool):
+        node.value = not node.value
+    elif isinstance(node.value, int):
+        node.value += 1
+    else:
+        node.value = "XX" + node.value
+
+
+class _Hook(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Serves one module from a mutated source."""
+
+    def __init__(self, module: str, source: Path) -> None:
+        self.module, self.source = module, source
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        return importlib.util.spec_from_loader(name, self) if name == self.module else None
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self.source)
+
+    def get_data(self, path: str | bytes) -> bytes:
+        return Path(os.fsdecode(path)).read_bytes()
+
+
+def child(module: str, source: str, cases: str) -> int:
+    """Try one mutant on every case; 0 when none notices."""
+    sys.meta_path.insert(0, _Hook(module, Path(source)))
+    from cds_service.evaluation.judge import judge
+    from cds_service.gather.bundle import read_bundle
+    from cds_service.trials.library import load_library
+
+    library = load_library(ROOT / "rules")
+    for bundle, as_of, anchor, expect in pickle.loads(Path(cases).read_bytes()):
+        whole = judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=["NCT07235319"])
+        if not _as_expected(whole.trials[0], expect):
+            return 1
+    return 0
+
+
+def _as_expected(result: Any, expect: dict[str, Any]) -> bool:
+    """Say whether an outcome holds what a case states; what it does not state is free."""
+    told = {
+        "status": result.status.value,
+        "gate": result.gate,
+        "blocked": list(result.blocked),
+        "coverage": {"decided": result.decided, "total": len(result.criteria)},
+    }
+    if any(expect.get(key) is not None and expect[key] != value for key, value in told.items()):
+        return False
+    if expect.get("to_confirm") is not None and set(result.to_confirm) != set(expect["to_confirm"]):
+        return False
+    if expect.get("decisive") is not None and {one.fact for one in result.decisive} != set(expect["decisive"]):
+        return False
+    criteria = {one.criterion.id: one for one in result.criteria}
+    for name, wanted in expect["criteria"].items():
+        found = criteria.get(name)
+        if found is None:
+            return False
+        reasons = [one.reason.value for one in found.reasons]
+        leaning = found.leaning.value if found.leaning else None
+        told = {"verdict": found.verdict.value, "can_change": found.state.can_change, "leaning": leaning}
+        if any(key in wanted and wanted[key] != value for key, value in told.items()):
+            return False
+        if "reason" in wanted and set(reasons) != {wanted["reason"]}:
+            return False
+        if "first_reason" in wanted and reasons[:1] != [wanted["first_reason"]]:
+            return False
+    return True
+
+
+def collect(path: Path) -> int:
+    """Write every case as (bundle, day, anchor, expectation); return how many."""
+    sys.path.insert(0, str(ROOT / "tests" / "charts"))
+    import test_charts
+
+    from cds_service.screening.shorthand import to_bundle
+    from cds_service.trials.cases import load_cases
+    from cds_service.trials.library import load_library
+
+    library = load_library(ROOT / "rules")
+    trial = library.trials["NCT07235319"]
+    file = load_cases(ROOT / "rules" / "trials" / trial.id / "tests.yaml", trial, library.facts)
+    found = []
+    for case in file.cases:
+        base = {key: value for key, value in file.patient.items() if key not in case.without}
+        as_of = case.as_of or file.as_of
+        criteria: dict[str, dict[str, Any]] = {}
+        for key, values in (("verdict", case.verdicts), ("can_change", case.can_change), ("leaning", case.leaning)):
+            for name, value in values.items():
+                criteria.setdefault(name, {})[key] = value
+        for name, reason in case.why.items():
+            criteria.setdefault(name, {})["first_reason"] = reason
+        expect = {"status": case.status, "gate": case.gate, "to_confirm": case.to_confirm, "decisive": case.decisive}
+        found.append(
+            (to_bundle({**base, **case.given}, library, as_of), as_of, case.anchor, {**expect, "criteria": criteria})
+        )
+    for parameter in test_charts._cases():
+        chart = parameter.values[0]
+        anchor = date.fromisoformat(str(chart["anchor"])) if chart.get("anchor") else None
+        expect = {"criteria": {}, **chart["expect"]}
+        found.append((test_charts.build(chart), date.fromisoformat(str(chart["as_of"])), anchor, expect))
+    random.Random(1).shuffle(found)
+    path.write_bytes(pickle.dumps(found))
+    return len(found)
+
+
+def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int) -> str:
+    """Return how a mutant was noticed: "cases", "tests", "time-out"; "" when it survived."""
+    source = folder / f"m{number}.py"
+    source.write_text(mutant.source, encoding="utf-8")
+    own = [sys.executable, str(Path(__file__)), "--child", mutant.module, str(source), str(cases)]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
+    try:
+        if subprocess.run(own, timeout=120, check=False, **quiet).returncode:
+            return "cases"
+        package = mutant.module.split(".")[1]
+        tests = [one for one in TESTS[package] if (ROOT / one).exists()]
+        start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; from bench import mutation; from pathlib import Path; " \
+            f"sys.meta_path.insert(0, mutation._Hook({mutant.module!r}, Path({str(source)!r}))); " \
+            f"sys.exit(pytest.main(['-x', '-q', '-p', 'no:cacheprovider', *{tests!r}]))"  # fmt: skip
+        if subprocess.run([sys.executable, "-c", start], timeout=300, check=False, **quiet).returncode:
+            return "tests"
+    except subprocess.TimeoutExpired:
+        return "time-out"
+    return ""
+
+
+def main() -> None:
+    """Run the sample and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mutants", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--child", nargs=3)
+    arguments = parser.parse_args()
+    if arguments.child:
+        sys.exit(child(*arguments.child))
+    files = [path for package in PACKAGES for path in sorted((ROOT / "cds_service" / package).glob("*.py"))]
+    offered = {path: mutants_of(path) for path in files}
+    everything = [mutant for path in files for mutant in offered[path]]
+    sample = random.Random(arguments.seed).sample(everything, min(arguments.mutants, len(everything)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cases = folder / "cases.pkl"
+        number = collect(cases)
+        print(f"{len(everything)} mutants offered, {len(sample)} sampled, {number} cases", flush=True)
+        assert child("cds_service.none", "", str(cases)) == 0, "the unchanged code must pass every case"
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            answers = []
+            jobs = [pool.submit(try_mutant, mutant, cases, folder, at) for at, mutant in enumerate(sample)]
+            for at, job in enumerate(jobs, 1):
+                answers.append(job.result())
+                if at % 50 == 0:
+                    print(f"{at} tried, {sum(map(bool, answers))} killed", flush=True)
+    survivors = [mutant for mutant, how in zip(sample, answers, strict=True) if not how]
+    killed = len(sample) - len(survivors)
+    summary = {"offered": len(everything), "sampled": len(sample), "seed": arguments.seed, "killed": killed,
+               "by": Counter(how for how in answers if how)}  # fmt: skip
+    print(json.dumps(summary))
+    if arguments.out:
+        rows = "\n".join(
+            f"| {m.module.removeprefix('cds_service.')}:{m.line} | {m.change.replace('|', '/')} |" for m in survivors
+        )
+        arguments.out.write_text(
+            f"{json.dumps(summary)}\n\n| where | change |\n| --- | --- |\n{rows}\n", encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main()
