@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check fuzz lint format lock clean .venv .venv-fhir
+.PHONY: help demo serve test check docs-tables fuzz lint format languages lock clean .venv .venv-fhir
 
 help:  ## show this list
 	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
@@ -30,6 +30,9 @@ check: lint  ## lint, types, layers, rule files and the fast tests: before each 
 	$(BIN)/cds-service rules test
 	$(BIN)/python -m pytest -q -m "not server and not docs and not slow"
 
+docs-tables: .venv/.dev  ## write docs/coverage-*.md anew: which case proves which verdict and reason
+	$(BIN)/python -m tests.coverage_table
+
 fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=20000)
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/property
 
@@ -42,6 +45,9 @@ lint: .venv/.dev  ## style, types and import layers; changes nothing
 format: .venv/.dev  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+languages: .venv/.dev  ## compile the catalogues of translations after a change to a .po file
+	$(BIN)/pybabel compile -d cds_service/languages -D cds_service
 
 lock: .venv/bin/python  ## take the newest allowed versions of everything into the lock files
 	rm -rf .venv-lock

@@ -36,19 +36,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 PACKAGES = ("logic", "facts", "evaluation")
 TESTS = {
-    "logic": ["tests/property/test_logic_laws.py", "tests/property/test_values_and_dates.py"],
+    "logic": ["tests/property/test_logic_laws.py", "-k", "not twelve"],
     "facts": [
         "tests/unit/test_codes.py",
         "tests/unit/test_units.py",
         "tests/unit/test_site_effects.py",
-        "tests/unit/test_unmapped.py",
         "tests/unit/test_generic_facts.py",
         "tests/property/test_values_and_dates.py",
-        "tests/rules/test_siblings.py",
-        "tests/rules/test_fictitious_trial.py",
-        "tests/examples",
     ],
-    "evaluation": ["tests/examples", "tests/unit/test_generic_facts.py", "tests/unit/test_languages.py"],
+    "evaluation": ["tests/examples"],
 }
 COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
@@ -183,12 +179,12 @@ def child(module: str, source: str, cases: str) -> int:
     """Try one mutant on every case; 0 when none notices."""
     sys.meta_path.insert(0, _Hook(module, Path(source)))
     from cds_service.evaluation.judge import judge
+    from cds_service.facts import chart  # noqa: F401 - a module that no longer loads is noticed
     from cds_service.gather.bundle import read_bundle
-    from cds_service.trials.library import load_library
 
-    library = load_library(ROOT / "rules")
-    for bundle, as_of, anchor, expect in pickle.loads(Path(cases).read_bytes()):
-        whole = judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=["NCT07235319"])
+    library, found = pickle.loads(Path(cases).read_bytes())
+    for trial, bundle, as_of, anchor, expect in found:
+        whole = judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=[trial])
         if not _as_expected(whole.trials[0], expect):
             return 1
     return 0
@@ -234,31 +230,38 @@ def collect(path: Path) -> int:
     from cds_service.trials.cases import load_cases
     from cds_service.trials.library import load_library
 
-    library = load_library(ROOT / "rules")
-    trial = library.trials["NCT07235319"]
-    file = load_cases(ROOT / "rules" / "trials" / trial.id / "tests.yaml", trial, library.facts)
+    library = load_library(ROOT / "rules", [ROOT / "tests" / "rules" / "fictitious" / "NCT99999999"])
     found = []
-    for case in file.cases:
-        base = {key: value for key, value in file.patient.items() if key not in case.without}
-        as_of = case.as_of or file.as_of
-        criteria: dict[str, dict[str, Any]] = {}
-        for key, values in (("verdict", case.verdicts), ("can_change", case.can_change), ("leaning", case.leaning)):
-            for name, value in values.items():
-                criteria.setdefault(name, {})[key] = value
-        for name, reason in case.why.items():
-            criteria.setdefault(name, {})["first_reason"] = reason
-        expect = {"status": case.status, "gate": case.gate, "to_confirm": case.to_confirm, "decisive": case.decisive}
-        found.append(
-            (to_bundle({**base, **case.given}, library, as_of), as_of, case.anchor, {**expect, "criteria": criteria})
-        )
+    for trial in library.trials.values():
+        folder = ROOT / "rules" / "trials" / trial.id
+        folder = folder if folder.is_dir() else ROOT / "tests" / "rules" / "fictitious" / trial.id
+        file = load_cases(folder / "tests.yaml", trial, library.facts)
+        for case in file.cases:
+            base = {key: value for key, value in file.patient.items() if key not in case.without}
+            as_of = case.as_of or file.as_of
+            bundle = to_bundle({**base, **case.given}, library, as_of)
+            found.append((trial.id, bundle, as_of, case.anchor, _stated(case)))
     for parameter in test_charts._cases():
         chart = parameter.values[0]
         anchor = date.fromisoformat(str(chart["anchor"])) if chart.get("anchor") else None
         expect = {"criteria": {}, **chart["expect"]}
-        found.append((test_charts.build(chart), date.fromisoformat(str(chart["as_of"])), anchor, expect))
+        as_of = date.fromisoformat(str(chart["as_of"]))
+        found.append(("NCT07235319", test_charts.build(chart), as_of, anchor, expect))
     random.Random(1).shuffle(found)
-    path.write_bytes(pickle.dumps(found))
+    path.write_bytes(pickle.dumps((library, found)))
     return len(found)
+
+
+def _stated(case: Any) -> dict[str, Any]:
+    """Return what a rule case states, in the form of a chart case."""
+    criteria: dict[str, dict[str, Any]] = {}
+    for key, values in (("verdict", case.verdicts), ("can_change", case.can_change), ("leaning", case.leaning)):
+        for name, value in values.items():
+            criteria.setdefault(name, {})[key] = value
+    for name, reason in case.why.items():
+        criteria.setdefault(name, {})["first_reason"] = reason
+    whole = {"status": case.status, "gate": case.gate, "to_confirm": case.to_confirm, "decisive": case.decisive}
+    return {**whole, "criteria": criteria}
 
 
 def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int) -> str:
@@ -271,7 +274,7 @@ def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int) -> str:
         if subprocess.run(own, timeout=120, check=False, **quiet).returncode:
             return "cases"
         package = mutant.module.split(".")[1]
-        tests = [one for one in TESTS[package] if (ROOT / one).exists()]
+        tests = TESTS[package]
         start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; from bench import mutation; from pathlib import Path; " \
             f"sys.meta_path.insert(0, mutation._Hook({mutant.module!r}, Path({str(source)!r}))); " \
             f"sys.exit(pytest.main(['-x', '-q', '-p', 'no:cacheprovider', *{tests!r}]))"  # fmt: skip

@@ -40,11 +40,13 @@ class Run:
         name: how the table names it.
         expected: by criterion that the case names: the verdict it expects.
         outcome: what the engine said.
+        in_chart: whether it is one of tests/charts.
     """
 
     name: str
     expected: dict[str, str]
     outcome: TrialOutcome
+    in_chart: bool = False
 
 
 @cache
@@ -69,7 +71,7 @@ def runs() -> tuple[Run, ...]:
 
 def _of_rule_file() -> Iterator[Run]:
     for result in run_cases(library(), case_file()):
-        if result.passed and result.outcome is not None:
+        if result.outcome is not None:
             yield Run(result.case.it, dict(result.case.verdicts), result.outcome)
 
 
@@ -87,7 +89,7 @@ def _of_charts() -> Iterator[Run]:
         ).trials[0]
         said = case["expect"].get("criteria", {})
         expected = {name: one["verdict"] for name, one in said.items() if "verdict" in one}
-        yield Run(f"`{place}.yaml`: {case['it']}", expected, outcome)
+        yield Run(f"`{place}.yaml`: {case['it']}", expected, outcome, in_chart=True)
 
 
 def _chart_cases() -> ModuleType:
@@ -107,14 +109,19 @@ def row_of(outcome: CriterionOutcome) -> str:
 
 @cache
 def proofs() -> dict[tuple[str, str], list[str]]:
-    """Return the names of the cases that prove each cell, by criterion and row."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return the names of the cases that prove each cell, by criterion and row, the most telling first.
+
+    Those of tests.yaml come first, and among them the one that names the fewest criteria.
+    """
+    found: dict[tuple[str, str], list[Run]] = {}
     for run in runs():
         for outcome in run.outcome.criteria:
             name = outcome.criterion.id
             if run.expected.get(name) == outcome.verdict:
-                found.setdefault((name, row_of(outcome)), []).append(run.name)
-    return found
+                found.setdefault((name, row_of(outcome)), []).append(run)
+    for cell in found.values():
+        cell.sort(key=lambda run: (run.in_chart, len(run.expected)))
+    return {at: [run.name for run in cell] for at, cell in found.items()}
 
 
 def possible_rows(criterion: Criterion) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def judge(
     if anchor is not None and anchor < as_of:
         raise RequestError("anchor must not be before as_of", field="anchor")
     # A trial that is not signed off yet stands after those that are.
-    signed_first = sorted(library.trials, key=lambda name: library.trials[name].review != "signed-off")
+    signed_first = sorted(library.trials, key=lambda name: not library.trials[name].speaks)
     wanted = signed_first if trials is None else list(trials)
     if any(name not in library.trials for name in wanted):
         known = ", ".join(library.trials)
@@ -75,13 +75,14 @@ def judge(
 
 
 def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return, per resource type that is searched by code, the codes that the loaded facts can use.
+    """Return, per resource type that is searched by code, the codes that the trials speaking in charts can use.
 
     Only Observations are narrowed: every other type is read whole, since absence matters there.
     """
     names = {
         name
-        for definition in library.facts.values()
+        for fact in sorted(_facts_needed(library))
+        if _is_observed((definition := library.facts[fact]).kind)
         for options in (definition.options, definition.options.get("karnofsky", {}))
         for key in (
             "value_set",
@@ -89,7 +90,7 @@ def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
             "m_type_value_set",
             "stage_type_value_sets",
         )
-        if key in options and _is_observed(definition.kind)
+        if key in options
         for name in ([options[key]] if isinstance(options[key], str) else options[key])
     }
     codes = [
@@ -100,6 +101,22 @@ def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
     ]
     searched = library.site.searched(codes) if library.site else codes
     return {"Observation": tuple(dict.fromkeys(searched))}
+
+
+def _facts_needed(library: Library) -> set[str]:
+    """Return every fact that a signed-off trial reads, and the facts that those are made of."""
+    spoken = [trial for trial in library.trials.values() if trial.speaks]
+    needs = [need for trial in spoken for one in trial.criteria for need in one.needs.values()]
+    needs += [need for trial in spoken for need in trial.gate_needs.values()]
+    found: set[str] = set()
+    waiting = [need.fact for need in needs]
+    while waiting:
+        fact = waiting.pop()
+        if fact not in found:
+            found.add(fact)
+            parts = library.facts[fact].options.values()
+            waiting += [part for part in parts if isinstance(part, str) and part in library.facts]
+    return found
 
 
 def _is_observed(kind: str) -> bool:

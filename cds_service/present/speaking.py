@@ -6,12 +6,9 @@ Source: the eligibility contract, section 4, "What the chart is told".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
-
-SIGNED_OFF: Final = "signed-off"
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ def who_speaks(outcome: PatientOutcome) -> Speaking:
     Args:
         outcome: of all trials.
     """
-    heard = [one for one in outcome.trials if one.trial.review == SIGNED_OFF]
+    heard = [one for one in outcome.trials if one.trial.speaks]
     unchecked = [one for one in heard if not_checked(one)]
     candidates = [one for one in heard if not not_checked(one) and speaks(one)]
     return Speaking(tuple(sorted(candidates, key=rank)), tuple(unchecked))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from cds_service.facts.codes import ValueSets
 from cds_service.facts.definitions import Ask, FactDefinition
 from cds_service.facts.need import Need
 from cds_service.facts.site import Site
 from cds_service.logic.expression import Expression
+
+SIGNED_OFF: Final = "signed-off"
 
 
 class Kind(StrEnum):
@@ -114,6 +117,11 @@ class Trial:
     conventions: Mapping[str, str]
     digest: str
     revision: int = 1
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it may speak in charts: somebody signed its rules off."""
+        return self.review == SIGNED_OFF
 
     def gate(self, gate_id: str) -> Gate:
         """Return a gate by id."""

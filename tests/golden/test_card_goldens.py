@@ -67,4 +67,4 @@ def test_reports(name):
 def test_the_contract(name):
     text = to_json(OUTCOMES[name].to_json(), indent=2)
     same(HERE / f"{name}.contract.json", text + "\n")
-    assert list(json.loads(text))[:3] == ["patient", "as_of", "results"]
+    assert list(json.loads(text))[:3] == ["patient", "as_of", "site"]

@@ -68,14 +68,10 @@ def test_editors_are_told_the_same_keys(
 
 
 def test_editors_are_told_the_same_words() -> None:
-    facts = json.loads((FOLDER / "facts.schema.json").read_text(encoding="utf-8"))["$defs"]["fact"][
-        "properties"
-    ]
+    facts = json.loads((FOLDER / "facts.schema.json").read_text(encoding="utf-8"))["$defs"]["fact"]["properties"]
     assert facts["type"]["enum"] == list(facts_file.TYPES)
     assert facts["ask"]["properties"]["kind"]["enum"] == list(facts_file.ASK_KINDS)
-    head = json.loads((FOLDER / "trial.schema.json").read_text(encoding="utf-8"))["$defs"]["trial"][
-        "properties"
-    ]
+    head = json.loads((FOLDER / "trial.schema.json").read_text(encoding="utf-8"))["$defs"]["trial"]["properties"]
     assert head["exclusions"]["enum"] == list(load.EXCLUSIONS)
     assert head["review"]["enum"] == list(load.REVIEWS)
 

@@ -61,9 +61,7 @@ def test_what_was_loaded_is_found_by_search(fhir_server: DemoFhirServer) -> None
     assert read(fhir_server, "Patient/found-by-search")["birthDate"] == "1970-01-01"
     found = read(fhir_server, "Condition", patient="found-by-search")
     assert [entry["resource"]["id"] for entry in found["entry"]] == ["found-by-search-c1"]
-    by_code = read(
-        fhir_server, "Condition", patient="found-by-search", code="http://hl7.org/fhir/sid/icd-10|C11.9"
-    )
+    by_code = read(fhir_server, "Condition", patient="found-by-search", code="http://hl7.org/fhir/sid/icd-10|C11.9")
     assert by_code["total"] == 1
 
 
@@ -139,9 +137,7 @@ class TestExecutable:
         with pytest.raises(ConfigError, match="CDS_DEMO_FHIR_SERVER names /nowhere/sekmet"):
             find_executable()
 
-    def test_a_missing_one_is_told_with_what_to_install(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_a_missing_one_is_told_with_what_to_install(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv("CDS_DEMO_FHIR_SERVER", raising=False)
         monkeypatch.setenv("PATH", os.fspath(tmp_path))
         monkeypatch.setattr("cds_service.cli.fhir_server._CHECKOUT", tmp_path)

@@ -21,7 +21,9 @@ from cds_service.trials.library import load_library
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
-FILES = sorted(path for path in DATA.rglob("*") if path.name.endswith((".json", ".json.gz")) and "manifest" not in path.name)
+FILES = sorted(
+    path for path in DATA.rglob("*") if path.name.endswith((".json", ".json.gz")) and "manifest" not in path.name
+)
 LIBRARY = load_library(ROOT / "rules")
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared test data beside the checkout")

@@ -74,6 +74,7 @@ criteria:
     gates: [screening]
     text: Older than 70.
     short: Age over 70
+    zh: {text: 年龄大于 70 岁。, short: 年龄 > 70 岁}
     source: [1]
     needs: {age: {unit: a}}
     logic: {">": [{var: age}, 70]}
@@ -129,6 +130,7 @@ def test_its_criteria(tmp_path: Path) -> None:
         27,
     )
     assert (old.kind, old.trigger, old.source) == (Kind.EXCLUSION, False, ("1",))
+    assert (old.zh, blood.zh) == ({"text": "年龄大于 70 岁。", "short": "年龄 > 70 岁"}, {})
     assert blood.needs == {
         "hb": Need("hemoglobin", unit="g/dL", within_days=14, anchor="as_of"),
         "alt": Need("alt", unit="xULN"),

@@ -1,0 +1,205 @@
+"""Everything that is said to people has a Chinese form, with the same places, numbers and dates."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import importlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from cds_service.bootstrap import load_rules
+from cds_service.cli import main
+from cds_service.errors import RequestError
+from cds_service.evaluation.outcome import CriterionOutcome
+from cds_service.facts.phrase import in_language, joined, say, words_of_rules
+from cds_service.gather.json_text import read_json
+from cds_service.languages import DOMAIN, FOLDER, LANGUAGES, translator
+from cds_service.screening.patient import screen_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "cds_service").rglob("*.py"))
+STORIES = sorted(path.parent for path in (ROOT / "fhir_examples" / "patients").glob("*/bundle.json"))
+RULES = load_rules()
+PHRASES = "cds_service.facts.phrase"
+CATALOGUES = [folder for folder in LANGUAGES.values() if folder]
+
+# Latin letters that Chinese clinicians read too.
+KNOWN = {
+    *("ULN", "AST", "ALT", "INR", "PT", "aPTT", "eGFR", "ECOG", "KPS", "Karnofsky", "RECIST", "AJCC", "UICC"),
+    *("CR", "PR", "PD", "CKD", "EPI", "Cockcroft", "Gault", "TNM"),
+    *("mmol", "umol", "mL", "min", "mg", "dL", "uL", "kg", "mm", "FHIR", "MedicationRequest", "active"),
+}
+NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# One letter is a unit or a category (T, N, M); capitals of a stage are codes.
+WORDS = re.compile(r"[A-Za-z]{2,}")
+STAGE = re.compile(r"(?:I{1,3}|IV)[ABC]?")
+
+
+def phrase_calls(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield the calls of what a module imports from the phrases."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == PHRASES]
+    known = {alias.name for node in imports for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
+            yield node
+
+
+def literal(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def templates() -> dict[str, str]:
+    """Collect every template of the source, with the file that it stands in."""
+    found: dict[str, str] = {}
+    for path in SOURCES:
+        tree, name = ast.parse(path.read_text(encoding="utf-8")), str(path.relative_to(ROOT))
+        listed = listed_in(tree, name)
+        found |= dict.fromkeys(listed, name)
+        for call in phrase_calls(tree):
+            function = call.func.id  # type: ignore[attr-defined]
+            if function == "say":
+                template = literal(call.args[0])
+                assert template is not None or listed, f"{name}:{call.lineno}: a template that no translator can see"
+                if template is not None:
+                    found[template] = name
+            elif function == "joined":
+                separator = literal(call.args[1]) if len(call.args) > 1 else "; "
+                assert separator is not None, f"{name}:{call.lineno}: a separator that no translator can see"
+                found[f"{{one}}{separator}{{other}}"] = name
+    return found
+
+
+def listed_in(tree: ast.Module, name: str) -> tuple[str, ...]:
+    """Return a module's TEMPLATES."""
+    targets = (node.target for node in tree.body if isinstance(node, ast.AnnAssign))
+    if not any(isinstance(target, ast.Name) and target.id == "TEMPLATES" for target in targets):
+        return ()
+    module = importlib.import_module(".".join(Path(name).with_suffix("").parts))
+    return tuple(module.TEMPLATES)
+
+
+def catalogue(folder: str) -> Catalog:
+    with (FOLDER / folder / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        return read_po(file)
+
+
+def places(template: str) -> Counter[str]:
+    return Counter(name for _text, name, _format, _conversion in Formatter().parse(template) if name is not None)
+
+
+@pytest.mark.parametrize("folder", CATALOGUES)
+def test_the_catalogue_holds_just_the_templates(folder: str) -> None:
+    entries = {message.id: message for message in catalogue(folder) if message.id}
+    assert sorted(templates().keys() - entries.keys()) == []
+    assert sorted(entries.keys() - templates().keys()) == []
+    for template, message in entries.items():
+        assert message.string, template
+        assert not message.fuzzy, template
+        assert places(message.string) == places(template), template
+    assert not catalogue(folder).obsolete
+
+
+@pytest.mark.parametrize("folder", CATALOGUES)
+def test_the_compiled_catalogue_is_of_this_one(folder: str) -> None:
+    with (FOLDER / folder / "LC_MESSAGES" / f"{DOMAIN}.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    written = {message.id: message.string for message in catalogue(folder) if message.id}
+    assert {key: text for key, text in compiled.items() if key} == written, "run: make languages"
+
+
+def test_a_phrase_in_chinese() -> None:
+    chinese = translator("zh")
+    cycles = say("in induction: {begun} of {least} cycles begun", begun=2, least=4)
+    assert in_language(joined([cycles, "words of the record"]), chinese) == (
+        "诱导治疗中：已开始 2 个周期，至少需 4 个；words of the record"
+    )
+    assert in_language(say("nobody translated {this}", this=say("male")), chinese) == "nobody translated 男"
+    assert in_language(joined([say("male"), say("female")], "/"), translator("en")) == "male/female"
+    assert chinese("") == ""
+
+
+def test_the_words_of_rules_come_from_the_rule_files() -> None:
+    words = words_of_rules("Hemoglobin ≥ 90 g/L")
+    assert in_language(words, translator("zh", RULES.library)) == "血红蛋白 ≥ 90 g/L"
+    assert in_language(words, translator("zh")) == words
+
+
+def test_an_unknown_language() -> None:
+    with pytest.raises(RequestError, match="one of en, zh"):
+        translator("tlh")
+
+
+@pytest.mark.parametrize("trial", RULES.library.trials)
+def test_every_criterion_has_chinese_texts_with_the_same_numbers(trial: str) -> None:
+    for criterion in RULES.library.trials[trial].criteria:
+        assert CHINESE.search(criterion.zh["text"] + criterion.zh["short"]), criterion.id
+        for chinese, english in ((criterion.zh["short"], criterion.short), (criterion.zh["text"], criterion.text)):
+            assert numbers(chinese) == numbers(english), criterion.id
+
+
+def numbers(text: str) -> Counter[str]:
+    return Counter(NUMBERS.findall(text))
+
+
+def test_every_fact_and_gate_has_a_chinese_name() -> None:
+    assert [name for name, fact in RULES.library.facts.items() if not fact.label.get("zh")] == []
+    assert [gate for trial in RULES.library.trials.values() for gate in trial.gates if not gate.zh] == []
+
+
+def outcomes(story: Path) -> tuple[list[CriterionOutcome], set[str]]:
+    """Return every criterion's outcome, and the words of the record."""
+    expected = YAML(typ="safe").load(story / "expected.yaml")
+    data = (story / "bundle.json").read_bytes()
+    anchor = date.fromisoformat(str(expected["anchor"])) if "anchor" in expected else None
+    body = read_json(data, max_bytes=10**8, what="bundle")
+    outcome = screen_bundle(RULES, body, as_of=date.fromisoformat(str(expected["as_of"])), anchor=anchor)
+    return [one for trial in outcome.trials for one in trial.criteria], set(WORDS.findall(data.decode()))
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_every_message_of_a_story_is_said_in_chinese(story: Path) -> None:
+    found, recorded = outcomes(story)
+    assert found
+    for one in found:
+        english, chinese = one.message, one.message_zh
+        assert CHINESE.search(chinese), english
+        assert numbers(chinese) == numbers(english), (english, chinese)
+        left = {word for word in WORDS.findall(chinese) if not STAGE.fullmatch(word)} - KNOWN
+        assert left <= words_shown(one) & recorded, (english, chinese)
+
+
+def words_shown(outcome: CriterionOutcome) -> set[str]:
+    """Return the words of the record that a criterion's facts rest on."""
+    values = [one.value for one in outcome.evidence] + [one.unit for one in outcome.evidence]
+    return {word for value in values for word in WORDS.findall(str(value or ""))}
+
+
+def test_the_report_in_chinese() -> None:
+    story = STORIES[0]
+    arguments = ["evaluate", str(story / "bundle.json"), "--as-of", "2026-03-01", "--format", "text"]
+    said = CliRunner().invoke(main, [*arguments, "--language", "zh"])
+    assert said.exit_code == 0, said.output
+    assert "判定日期：2026 年 3 月 1 日" in said.output
+    english = CliRunner().invoke(main, arguments).output
+    assert len(said.output.splitlines()) == len(english.splitlines())
+    for line in filter(str.strip, said.output.splitlines()):
+        assert CHINESE.search(line), line
+
+
+def test_the_report_in_no_language() -> None:
+    story = STORIES[0]
+    said = CliRunner().invoke(main, ["evaluate", str(story / "bundle.json"), "--language", "tlh"])
+    assert said.exit_code == 2
+    assert "one of en, zh" in said.output
