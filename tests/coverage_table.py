@@ -30,6 +30,13 @@ DOCUMENT = ROOT / "docs" / f"coverage-{TRIAL}.md"
 DECIDED = ("pass", "fail")
 ROWS = (*DECIDED, *(reason.value for reason in Reason))
 IMPOSSIBLE = "—"
+INTRODUCTION = f"""\
+Made by `make docs-tables` from the cases that were run; do not edit. For each criterion: the verdicts, and the reasons
+that an unknown can have (its first reason counts; what each means: [verdicts.md](verdicts.md)), with a case that proves
+it and the number of cases that do. A case counts when it names the criterion in what it expects, and is judged so.
+Cases without a file stand in [tests.yaml](../rules/trials/{TRIAL}/tests.yaml), the others under
+[tests/charts](../tests/charts). {IMPOSSIBLE}: no reader of the criterion's facts can give this reason, or `cannot` in
+tests.yaml says why there is no such verdict."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +160,7 @@ def table() -> str:
 def _lines() -> Iterator[str]:
     yield f"# Which case proves what: {TRIAL}"
     yield ""
-    yield "Made by `make docs-tables` from the cases that were run; do not edit. For each criterion: the verdicts, and the"
-    yield "reasons an unknown can have (its first reason counts; what each means: [verdicts.md](verdicts.md)), with a case"
-    yield "that proves it and the number of cases that do. A case counts when it names the criterion in what it expects."
-    yield "Cases without a file stand in [tests.yaml](../rules/trials/NCT07235319/tests.yaml), the others under"
-    yield f"[tests/charts](../tests/charts). {IMPOSSIBLE}: no reader of the criterion's facts can give this reason, or"
-    yield "`cannot` in tests.yaml says why there is no such verdict."
+    yield from INTRODUCTION.splitlines()
     for criterion in trial().criteria:
         possible = possible_rows(criterion)
         yield ""

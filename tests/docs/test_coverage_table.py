@@ -1,4 +1,4 @@
-"""The coverage table is up to date, has no empty cell, and no case is unknown for a reason outside the declared ones."""
+"""The coverage table is up to date and has no empty cell; no case gives a reason that its reader does not declare."""
 
 import re
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,6 @@ def test_explain_says_what_can_never_be() -> None:
 
 def test_explain_names_the_rule_of_a_fact_and_the_day_a_window_ends() -> None:
     assert "from 28 days before the day of judgement up to it" in run("explain", ID, "ecog").output
-    assert "No lines" not in run("explain", ID, "npc-primary").output
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,6 @@ def test_explain_refuses_what_is_not_there() -> None:
     ("values", "words"),
     [
         (Numbers((Interval(),)), "any number"),
-        (Numbers.of(), ""),
         (ANY_NUMBER, "any number"),
         (Numbers((Interval(low_open=True),)), "any number"),
         (ANY_CHOICE, "any code"),
@@ -214,7 +213,7 @@ def test_diff_sees_facts_value_sets_and_whole_trials(rules: Path, tmp_path: Path
     change(old / "facts.yaml", "any_lesion_mm: 15", "any_lesion_mm: 40")
     change(old / "valuesets" / "albumin.json", '"code": "1751-7"', '"code": "1751-8"')
     (old / "trials" / "NCT00000001").mkdir()
-    for name, text in zip(("trial.yaml", "tests.yaml"), skeleton("NCT00000001", _day()), strict=True):
+    for name, text in zip(("trial.yaml", "tests.yaml"), skeleton("NCT00000001", date(2026, 3, 1)), strict=True):
         (old / "trials" / "NCT00000001" / name).write_text(text, encoding="utf-8")
     result = run("diff", old, rules, "--examples", EXAMPLES)
     assert result.exit_code == 1
@@ -249,12 +248,6 @@ def test_diff_compares_every_field(kind: type, beside: set[str]) -> None:
 
 
 # new
-
-
-def _day():  # type: ignore[no-untyped-def]
-    from datetime import date
-
-    return date(2026, 3, 1)
 
 
 @pytest.mark.parametrize("identity", ["NCT00000001", "ChiCTR2000012345"])
