@@ -5,8 +5,8 @@
 Each mutant changes one operator, constant or condition of one module. A seeded sample is taken over all modules in
 proportion to the mutants they offer. A mutant is killed when the package no longer loads, when a rule case or a chart
 case expects something else, or when a unit or property test of its package fails. Words for people (arguments of
-``say``), docstrings, annotations and ``__all__`` are not mutated. Nothing in the checkout is changed: the mutated source
-is served to a fresh interpreter by an import hook.
+``say``), docstrings, annotations and ``__all__`` are not mutated. Nothing in the checkout is changed: an import hook
+serves the mutated source to a fresh interpreter.
 """
 
 from __future__ import annotations
@@ -275,10 +275,8 @@ def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int) -> str:
             return "cases"
         package = mutant.module.split(".")[1]
         tests = TESTS[package]
-        start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pytest; from bench import mutation; from pathlib import Path; " \
-            f"sys.meta_path.insert(0, mutation._Hook({mutant.module!r}, Path({str(source)!r}))); " \
-            f"sys.exit(pytest.main(['-x', '-q', '-p', 'no:cacheprovider', *{tests!r}]))"  # fmt: skip
-        if subprocess.run([sys.executable, "-c", start], timeout=300, check=False, **quiet).returncode:
+        served = [sys.executable, str(Path(__file__)), "--tests", mutant.module, str(source), *tests]
+        if subprocess.run(served, timeout=300, check=False, **quiet).returncode:
             return "tests"
     except subprocess.TimeoutExpired:
         return "time-out"
@@ -293,7 +291,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--child", nargs=3)
+    parser.add_argument("--tests", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
+    if arguments.tests:
+        import pytest
+
+        module, source, *tests = arguments.tests
+        sys.meta_path.insert(0, _Hook(module, Path(source)))
+        sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
     if arguments.child:
         sys.exit(child(*arguments.child))
     files = [path for package in PACKAGES for path in sorted((ROOT / "cds_service" / package).glob("*.py"))]

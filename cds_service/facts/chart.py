@@ -109,8 +109,12 @@ class Chart:
     disease_fact: str = ""
 
     def at(self, moment: Moment) -> Chart:
-        """Return the same record at another moment."""
-        return replace(self, moment=moment)
+        """Return the same record at another moment; what does not depend on gate or anchor is kept."""
+        moved = replace(self, moment=moment)
+        if moment.as_of == self.moment.as_of:
+            kept = ("observations", "conditions", "treatments", "disease", "person")
+            moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return moved
 
     def about(self, disease_fact: str) -> Chart:
         """Return the same record as seen by a trial of another disease."""

@@ -96,6 +96,7 @@ def spells_hierarchy(system: str) -> bool:
     return system in (ATC, ICD_9_CM, ICD_O_3) or bool(_ICD_10_LIKE.search(system) or _OPS.search(system))
 
 
+@lru_cache(maxsize=4096)
 def normalise_code(system: str, code: str) -> str:
     """Return a code as it is compared, in the ways its system is really written.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ def as_it_is(template: str) -> str:
     return template
 
 
+@lru_cache(maxsize=16)
 def translator(language: str, library: Library | None = None) -> Translate:
     """Return what translates a phrase's template; one that has no translation stays English.
 

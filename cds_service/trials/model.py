@@ -132,7 +132,7 @@ class Trial:
         return tuple(criterion for criterion in self.criteria if gate_id in criterion.gates)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """Everything under ``rules/``, loaded once at start and never changed.
 

@@ -35,9 +35,9 @@ def test_a_wrong_expectation_is_noticed() -> None:
 
 
 def test_the_eighteen_criteria_and_their_gates() -> None:
-    assert [criterion.id for criterion in TRIAL.criteria] == (
-        "npc-primary age histology metastasis ecog stage no-prior-treatment life-expectancy measurable-lesion response "
-        "hemoglobin neutrophils platelets renal bilirubin transaminases inr-pt aptt"
-    ).split()
+    disease = ["npc-primary", "age", "histology", "metastasis", "ecog", "stage", "no-prior-treatment"]
+    course = ["life-expectancy", "measurable-lesion", "response"]
+    labs = ["hemoglobin", "neutrophils", "platelets", "renal", "bilirubin", "transaminases", "inr-pt", "aptt"]
+    assert [criterion.id for criterion in TRIAL.criteria] == disease + course + labs
     assert (len(TRIAL.at("screening")), len(TRIAL.at("randomisation"))) == (17, 18)
     assert TRIAL.exclusions == "not-published"
