@@ -1,6 +1,8 @@
 # Two stages: the first installs the locked wheel into /opt/venv, the second holds Python and that folder alone.
 #
-# Run it read-only and without privileges (deploy/ has the whole set-up):
+# The image will not serve yet: it is never open, and verifying who calls comes with the next version.
+#
+# Run it read-only and without privileges:
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8000:8000 cds-service
 #
 # The base is pinned by tag: an image digest differs for each registry mirror. Before a release put the digest that your

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -16,6 +17,9 @@ from pydantic_settings import (
 )
 
 from cds_service.errors import ConfigError
+
+# Variables that are read elsewhere: the settings file, the rules folder, the demo's FHIR server.
+_OTHER_VARIABLES: Final = frozenset({"CDS_CONFIG", "CDS_RULES", "CDS_DEMO_FHIR_SERVER"})
 
 
 class Settings(BaseSettings):
@@ -72,6 +76,12 @@ def load_settings(**chosen: Any) -> Settings:
     named = os.environ.get("CDS_CONFIG", "").strip()
     if named and not Path(named).expanduser().is_file():
         raise ConfigError("CDS_CONFIG names a file that is not there.")
+    known = {f"CDS_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    for name in sorted(os.environ):
+        if name.startswith("CDS_") and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}."
+            raise ConfigError(f"{name} is not a setting; {hint}")
     try:
         return Settings(**chosen)
     except ValidationError as error:

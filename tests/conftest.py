@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ settings.register_profile("ci", deadline=None, max_examples=200, derandomize=Tru
 settings.register_profile(
     "fuzz",
     deadline=None,
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5000")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "500")),
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -32,6 +33,18 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid}: no test may be skipped in CI. {reason}"
+
+
+# What `make check` leaves to `make test`, by folder.
+MARKS = {"charts": "slow", "property": "slow", "third_party": "slow", "servers": "server", "docs": "docs"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole folders."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in MARKS:
+            item.add_marker(getattr(pytest.mark, MARKS[folder]))
 
 
 @pytest.hookimpl(wrapper=True)

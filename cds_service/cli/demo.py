@@ -54,8 +54,8 @@ def demo(once: bool) -> None:
         printer = Printer(Console(highlight=False))
         printer.start(base, fhir.base_url, len(stories), as_of)
         _play(DemoEhr(base, fhir.base_url), printer)
-        printer.next_steps(base, fhir.base_url)
         if not once:
+            printer.next_steps(base, fhir.base_url)
             _wait(printer.waiting)
 
 

@@ -20,6 +20,9 @@ from typing import Any, Self
 
 from cds_service.errors import ConfigError
 
+# Where the example calls of fhir_examples/hooks look for it; another is taken when this one is busy.
+USUAL_PORT = 8090
+
 Resource = dict[str, Any]
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -237,10 +240,15 @@ def _environment() -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for wanted in (USUAL_PORT, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise ConfigError("No port is free on 127.0.0.1.")
 
 
 def _issue_codes(body: bytes) -> str:

@@ -67,8 +67,13 @@ def in_background(server: BaseWSGIServer) -> Iterator[None]:
 
 
 def stop_on_sigterm() -> None:
-    """Let SIGTERM end the command like Ctrl-C does, so that what it started is stopped too."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Let SIGTERM and a closed terminal end the command like Ctrl-C does, so that what it started is stopped too.
+
+    SIGINT is set as well: a shell starts background commands with it ignored.
+    """
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

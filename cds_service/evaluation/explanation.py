@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.labs import LAB_WINDOW_DAYS, plain_number
+from cds_service.facts.need import Need
 from cds_service.facts.phrase import Phrase, joined, say, words_of_rules
 from cds_service.logic.truth import State
 from cds_service.trials.model import Kind
@@ -43,8 +44,15 @@ _LEANS: Final[Mapping[str, str]] = {
     "fail": "What is on record would fail.",
 }
 _TOO_OLD: Final = "{label}{shown} is too old; the protocol wants one within {window} days."
+_REMARKS: Final[Mapping[str, str]] = {
+    "newer-result-not-final": "a newer result is not final",
+    "newest-has-no-value": "a newer record has no value",
+    "dated-by-report": "dated by its report",
+    "range-from-text": "the range is read from text",
+    "status-not-stated": "whether it is confirmed is not stated",
+}
 # Every template that a person may read, for the translators' catalogue.
-TEMPLATES: Final = (*_REASONS.values(), *_LEANS.values(), _TOO_OLD)
+TEMPLATES: Final = (*_REASONS.values(), *_LEANS.values(), *_REMARKS.values(), _TOO_OLD)
 
 
 def explain(
@@ -57,7 +65,7 @@ def explain(
 ) -> str:
     """Return the sentence for one criterion."""
     if state is State.UNKNOWN:
-        sentences = [_missing_sentence(missing, facts, chart) for missing in reasons]
+        sentences = [_missing_sentence(missing, criterion, facts, chart) for missing in reasons]
         said = [fact.says for fact in facts.values() if _names(fact, reasons) and not _for_a_person(fact)]
         lean = say(_LEANS[leaning.value]) if leaning else ""
         return joined([*sentences, *(say("{clause}.", clause=clause) for clause in said if clause), lean], " ")
@@ -82,14 +90,16 @@ def _names(fact: Fact, reasons: Sequence[Missing]) -> bool:
     return any(missing in reasons for missing in fact.missing)
 
 
-def _missing_sentence(missing: Missing, facts: Mapping[str, Fact], chart: Chart) -> str:
+def _missing_sentence(missing: Missing, criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> str:
     definition = chart.definitions.get(missing.fact)
     fact = next((one for one in facts.values() if one.name == missing.fact), None)
     evidence = fact.evidence[0] if fact is not None and fact.evidence else None
     reads = sorted(chart.entries.reads.items())
     unread = joined(say("{type}: {why}", type=kind, why=read.why) for kind, read in reads if not read.complete)
     shown = _shown(evidence) if evidence else ""
-    days = _age(evidence, chart.moment.anchor)
+    # A fact that another one is made of (the weight of a clearance) is read as of the day.
+    need = next((n for n in criterion.needs.values() if n.fact == missing.fact), Need(missing.fact, anchor="as_of"))
+    days = _age(evidence, chart.moment.anchor if need.anchor == "anchor" else chart.moment.as_of)
     return Phrase(
         _TOO_OLD if missing.reason is Reason.STALE and days is None else _REASONS[missing.reason],
         {
@@ -98,13 +108,15 @@ def _missing_sentence(missing: Missing, facts: Mapping[str, Fact], chart: Chart)
             "says": say("{clause}; ", clause=fact.says) if fact is not None and fact.says else "",
             "why": say(" ({unread})", unread=unread) if unread else "",
             "days": days,
-            "window": _window(missing.fact, chart),
+            "window": _window(need, chart),
         },
     )
 
 
-def _window(name: str, chart: Chart) -> int:
-    definition = chart.definitions.get(name)
+def _window(need: Need, chart: Chart) -> int:
+    if need.within_days is not None:
+        return need.within_days
+    definition = chart.definitions.get(need.fact)
     return int(definition.options.get("within_days", LAB_WINDOW_DAYS)) if definition else LAB_WINDOW_DAYS
 
 
@@ -116,8 +128,17 @@ def _age(evidence: Evidence | None, until: date) -> int | None:
         return None
 
 
+def remarks(fact: Fact) -> tuple[str, ...]:
+    """Return what a person should know beside a fact's value: its annotations in words."""
+    return tuple(say(_REMARKS[note]) for note in fact.notes if note in _REMARKS)
+
+
 def _value(fact: Fact) -> str:
-    """Return a fact as a person reads it."""
+    """Return a fact as a person reads it, with what was passed over."""
+    return joined([_plain_value(fact), *remarks(fact)])
+
+
+def _plain_value(fact: Fact) -> str:
     return fact.says or (_shown(fact.evidence[0]) if fact.evidence else "")
 
 

@@ -120,14 +120,18 @@ def _facts_needed(library: Library) -> set[str]:
 
 
 def _is_observed(kind: str) -> bool:
-    return kind not in ("active_anticoagulant", "organ_metastasis")
+    return kind != "active_anticoagulant"
 
 
 def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
     chart = chart.about(_disease_of(trial, library))
     gate = trial.gate(_choose_gate(trial, chart))
     as_of = chart.moment.as_of
-    at = chart.at(Moment(as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id))
+    at = chart.at(
+        Moment(
+            as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id, gate.anchored_by_caller
+        )
+    )
     chinese = translator("zh", library)
     judged = (judge_criterion(criterion, at) for criterion in trial.at(gate.id))
     outcomes = tuple(replace(one, message_zh=in_language(one.message, chinese)) for one in judged)

@@ -139,7 +139,7 @@ class Chart:
     @cached_property
     def conditions(self) -> tuple[ConditionEntry, ...]:
         """Entries of the problem list that are not certainly dated after the day."""
-        return tuple(entry for entry in self.entries.conditions if self.happened(entry.when))
+        return tuple(e for e in self.entries.conditions if self.happened(e.when) and self.happened(e.recorded))
 
     @cached_property
     def treatments(self) -> tuple[TreatmentEntry, ...]:

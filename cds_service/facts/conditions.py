@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from cds_service.facts.dates import When
@@ -13,7 +12,6 @@ from cds_service.facts.reading import UnreadableError, span_of, when_of
 from cds_service.facts.record import Source
 
 INACTIVE: Final = frozenset({"resolved", "inactive", "remission", "recurrence", "relapse"})
-_UNSURE: Final = frozenset({"provisional", "differential", "unconfirmed"})
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
     yield ConditionEntry(
         reference=source.reference,
         code=code,
-        verification="unsure" if verification in _UNSURE else verification,
+        verification=_how_sure(body, verification),
         clinical=clinical,
         onset=onset.start or onset.end,
         recorded=when_of(body.get("recordedDate")),
@@ -125,6 +123,13 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
         stages=tuple(_stage(object_of(item)) for item in list_of(body.get("stage"))),
         abated=over.end or over.start,
     )
+
+
+def _how_sure(body: Mapping[str, Any], verification: str) -> str:
+    """Return how sure an entry is; a status that is there and cannot be read leaves it unsure, not confirmed."""
+    if body.get("verificationStatus") is None:
+        return ""
+    return verification if verification in ("confirmed", "refuted") else "unsure"
 
 
 def _status(value: object) -> str:
@@ -141,8 +146,3 @@ def _morphology(body: Mapping[str, Any]) -> Coded:
 
 def _stage(element: Mapping[str, Any]) -> StageEntry:
     return StageEntry(coded(element.get("summary")), coded(element.get("type")))
-
-
-def recorded_by(entry: ConditionEntry, as_of: date) -> bool:
-    """Say whether an entry is dated on or before the day; an undated one is."""
-    return entry.when is None or entry.when.first <= as_of

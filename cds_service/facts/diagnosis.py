@@ -7,15 +7,14 @@ section 6 (Onset, diagnosis, treatment, gate).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from cds_service.facts.cancers import names_cancer, names_the_disease
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
-from cds_service.facts.elements import Coded, same_reference
-from cds_service.facts.names import names_nasopharyngeal_carcinoma, plain
+from cds_service.facts.elements import same_reference
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.staged import StageRecord, stage_records
 from cds_service.facts.treated import Treatments, classify_treatments
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
 DIAGNOSIS_DAYS: Final = 90
-# ICD-10 chapter II: C00-C97 are malignant neoplasms; C77-C80 are secondary or of unspecified site.
-_OTHER_CANCER_ICD: Final = re.compile(r"C(?:[0-6]\d|7[0-6]|8[1-9]|9[0-7])")
-# SNOMED CT gives no hierarchy by prefix: a malignant neoplasm is known by its display.
-_CANCER_WORDS: Final = re.compile(
-    r"carcinoma|cancer|malignan|lymphoma|leuk(?:a)?emia|sarcoma|melanoma|myeloma|癌|恶性肿瘤|肉瘤|淋巴瘤|白血病"
-)
-_NOT_A_PRIMARY: Final = re.compile(r"second|metasta|转移|继发|history|family|家族|病史|suspect|screen")
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ def _concerned(chart: Chart, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the references of every entry about the disease, however sure, and of its metastases."""
     sites = [chart.value_sets[name] for name in options["site_value_sets"]]
     spread = [chart.value_sets[name] for name in options["related_value_sets"]]
-    own = [e for e in chart.conditions if any(e.code.find(one) for one in sites) or _names_the_disease(e.code)]
+    own = [e for e in chart.conditions if any(e.code.find(one) for one in sites) or names_the_disease(e.code)]
     references = {entry.reference for entry in own}
     metastases = [
         entry
@@ -130,10 +122,6 @@ def _concerned(chart: Chart, options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(references | {entry.reference for entry in metastases})
 
 
-def _names_the_disease(code: Coded) -> bool:
-    return any(names_nasopharyngeal_carcinoma(name) for name in _texts(code))
-
-
 def is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
     """Say whether an entry is a primary cancer that is not the disease."""
     own = (*options["site_value_sets"], *options["related_value_sets"])
@@ -141,16 +129,4 @@ def is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, A
         return False
     if entry.code.find(chart.value_sets[options["other_cancer_value_set"]]):
         return True
-    return names_cancer(entry.code) and not _names_the_disease(entry.code)
-
-
-def names_cancer(code: Coded) -> bool:
-    """Say whether a code is a primary malignant neoplasm: by ICD-10 chapter, else by its display."""
-    icd = [c.code for c in code.codings if c.code and c.system and "icd-10" in c.system]
-    if icd:
-        return any(_OTHER_CANCER_ICD.match(c.upper()) for c in icd)
-    return any(_CANCER_WORDS.search(plain(n)) and not _NOT_A_PRIMARY.search(plain(n)) for n in _texts(code))
-
-
-def _texts(code: Coded) -> Iterator[str]:
-    return (name for name in code.names() if name)
+    return names_cancer(entry.code) and not names_the_disease(entry.code)

@@ -65,11 +65,13 @@ class Moment:
         as_of: the day; nothing dated later is used.
         anchor: the day lab windows end at: planned induction day 1, or ``as_of``.
         gate: the protocol's moment, "screening" or "randomisation".
+        before_treatment: whether that moment lies before the first dose.
     """
 
     as_of: date
     anchor: date
     gate: str
+    before_treatment: bool = False
 
 
 @dataclass(frozen=True)

@@ -150,14 +150,16 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
         worded = Reason.UNMAPPED_CODE if entry.answer.readable else Reason.NO_VALUE
         return Measured(ANY_NUMBER, Missing(definition.name, worded))
     canonical = _converted(analyte, entry.amount, None)
-    concept = entry.code.find(chart.value_sets[definition.options["value_set"]])
-    wanted = concept.attributes.get("property") if concept else None
+    value_set = chart.value_sets[definition.options["value_set"]]
+    concepts = [value_set.find(coding.system, coding.code) for coding in entry.code.codings]
+    # A result coded both ways fits by either; one coded without a property fits any unit.
+    wanted = {concept.attributes.get("property") for concept in concepts if concept is not None}
     found = units.unit_property(analyte, entry.amount.unit) if entry.amount.unit else None
     ends = [end for end in (canonical.low, canonical.high) if end is not None] if canonical else []
     # A moles code with a mass unit, or a number no patient has, is a unit slip: nothing can be concluded.
     if (
         canonical is None
-        or (wanted and found and wanted != found)
+        or (found and wanted and not wanted & {found, None})
         or not all(units.within_bounds(analyte, e) for e in ends)
     ):
         return Measured(ANY_NUMBER, Missing(definition.name, Reason.UNIT_UNUSABLE))

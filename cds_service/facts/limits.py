@@ -108,11 +108,11 @@ def _words(group: Coded) -> set[str]:
 
 
 def _of_age(one: ReferenceRange, entry: ObservationEntry, person: Person) -> bool:
-    """Say whether the patient's age on the result's day may lie in the range's."""
+    """Say whether the patient's age on the result's day certainly lies in the range's."""
     if one.age_low is None and one.age_high is None:
         return True
     ages = person.ages(entry.when) if entry.when is not None else None
     if ages is None:
-        return True
+        return False
     years = [i.low for i in ages.intervals if i.low is not None]
-    return any((one.age_low is None or y >= one.age_low) and (one.age_high is None or y <= one.age_high) for y in years)
+    return all((one.age_low is None or y >= one.age_low) and (one.age_high is None or y <= one.age_high) for y in years)

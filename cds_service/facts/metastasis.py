@@ -7,8 +7,12 @@ recorded after diagnosis is not de novo. Source: the eligibility contract, secti
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from cds_service.facts.codes import SNOMED
+from cds_service.facts.conditions import ConditionEntry
+from cds_service.facts.dates import When
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.elements import Coded
@@ -25,6 +29,7 @@ from cds_service.facts.staging import (
     baseline,
     latest_groups,
     meaning,
+    undatable,
     unread_or_absent,
     without_metastasis,
 )
@@ -54,6 +59,8 @@ def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> 
         return Fact.unknown(
             name, EITHER, Reason.CONFLICT, evidence=staged, says=say("M categories of the same time differ")
         )
+    if base.category == "imprecise":
+        return undatable(name, base, ())
     if base.category == "M1":
         return Fact.for_good(name, YES, evidence=evidence, says=base.m[0].value)
     if then and base.category == "M0":
@@ -63,6 +70,8 @@ def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> 
     if then:
         says = joined(one.code.label for one in then)
         return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(then), says=says)
+    if base.category == "M0" and (unclear := at_diagnosis(chart, found.ours, Truth.UNKNOWN)):
+        return undatable(name, base, unclear)
     late = tuple(one.evidence for one in base.later) + tuple(cited_condition(one) for one in later)
     if base.category == "M0":
         if late and not chart.disease.treated:
@@ -149,9 +158,12 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     absent = [e for e in findings if _sides(e, definition, chart) is False]
     seen = tuple(cited_condition(one) for one in (*found.ours, *found.disputed)) + tuple(cited(one) for one in present)
     denied = tuple(cited_condition(one) for one in found.refuted) + tuple(cited(one) for one in absent)
-    if found.disputed or (present and absent and not _ordered(present, absent)):
+    said_yes = [_written(one) for one in found.ours] + [one.when for one in present]
+    said_no = [_written(one) for one in found.refuted] + [one.when for one in absent]
+    last_word_is_no, last_word_is_yes = _ordered(said_yes, said_no), _ordered(said_no, said_yes)
+    if found.disputed or (said_yes and said_no and not last_word_is_no and not last_word_is_yes):
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=seen + denied)
-    if found.ours or (present and not (absent and _ordered(present, absent))):
+    if said_yes and not (said_no and last_word_is_no):
         return Fact.known(name, YES, evidence=seen, notes=notes_of(found.ours))
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
@@ -163,7 +175,8 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
             evidence=evidence,
             says=say("a metastasis beside another active cancer"),
         )
-    if found.refuted or absent:
+    suspected = [_written(one) for one in found.unsure]
+    if said_no and (not suspected or _ordered(suspected, said_no)):
         return Fact.known(name, NO, evidence=denied)
     if found.unsure:
         evidence = tuple(cited_condition(one) for one in found.unsure)
@@ -194,12 +207,17 @@ def _sides(entry: ObservationEntry, definition: FactDefinition, chart: Chart) ->
     """Return what a finding says: the organ coded as the answer is present; coded as the question, by the answer."""
     if entry.answer.find(chart.value_sets[definition.options["value_set"]]):
         return True
-    codes = {coding.code for coding in entry.answer.codings}
+    codes = {coding.code for coding in entry.answer.codings if coding.system == SNOMED}
     if codes & set(definition.options["absent_codes"]) or entry.answer.text == "false":
         return False
     return True if codes & set(definition.options["present_codes"]) or entry.answer.text == "true" else None
 
 
-def _ordered(earlier: list[ObservationEntry], later: list[ObservationEntry]) -> bool:
-    """Say whether every finding of the first list is certainly before one of the second."""
-    return all(any(a.when and b.when and a.when.before(b.when) for b in later) for a in earlier)
+def _written(entry: ConditionEntry) -> When | None:
+    """Return when a problem-list entry was written down: what it knew is what was known then."""
+    return entry.recorded or entry.onset
+
+
+def _ordered(earlier: Sequence[When | None], later: Sequence[When | None]) -> bool:
+    """Say whether everything in the first list is certainly before something in the second."""
+    return all(any(a and b and a.before(b) for b in later) for a in earlier)

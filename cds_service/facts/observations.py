@@ -165,8 +165,11 @@ def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> Observat
         if name.startswith("value") and len(name) > 5 and element[name] not in (None, "", {}, [])
     ]
     ranges = tuple(_range(object_of(item)) for item in list_of(element.get("referenceRange")))
-    if not names or (element.get("dataAbsentReason") and names == []):
+    if not names:
         return replace(entry, ranges=ranges)
+    if len(names) > 1:
+        # Two values in one element: which one is meant cannot be told.
+        return replace(entry, has_value=True, ranges=ranges)
     name = names[0]
     value = element[name]
     amount: Amount | None = None
@@ -228,6 +231,8 @@ def _amount_of_range(element: Mapping[str, Any]) -> Amount | None:
     if not ends or len({end.unit for end in ends}) > 1:
         return None
     interval = Interval(low.interval.low if low else None, high.interval.high if high else None)
+    if interval.low is not None and interval.high is not None and interval.low > interval.high:
+        return None
     shown = f"{low.shown if low else ''}-{high.shown if high else ''}"
     return Amount(interval, ends[0].unit, shown)
 

@@ -19,8 +19,6 @@ from cds_service.logic.values import EITHER, NO, YES
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
-_SCREENING = "screening"
-
 
 def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return whether the problem list holds a confirmed carcinoma of the site."""
@@ -54,7 +52,7 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
 def _confirmed(chart: Chart, name: str, entries: list[ConditionEntry]) -> Fact:
     active = [entry for entry in entries if entry.active]
     # After induction a cancer in remission is still the trial's disease.
-    if not active and chart.moment.gate == _SCREENING:
+    if not active and chart.moment.before_treatment:
         evidence = tuple(cited_condition(entry, entry.clinical) for entry in entries)
         return Fact.unknown(
             name,

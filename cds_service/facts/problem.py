@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from cds_service.facts.cancers import names_cancer
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.definitions import FactDefinition
-from cds_service.facts.diagnosis import disease_options, is_other_cancer, names_cancer
+from cds_service.facts.diagnosis import disease_options, is_other_cancer
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.names import plain

@@ -37,6 +37,9 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
     begun = len(cycles.starts)
     only_named = not chemotherapy and other_half_named(chart)
     if cycles.countable and not only_named:
+        if chart.disease.onset is None and not least <= begun <= most:
+            says = say("{begun} cycles begun, but the diagnosis is undated", begun=begun)
+            return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=NO, evidence=evidence, says=says)
         if begun > most:
             return Fact.for_good(
                 name, NO, evidence=evidence, says=say("{begun} cycles begun, more than {most}", begun=begun, most=most)

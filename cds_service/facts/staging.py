@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import ANY_TIME, latest
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
@@ -42,7 +43,7 @@ class Baseline:
 
     Args:
         m: the M records that win; empty when there is none.
-        category: "M1", "M0", "conflict", or "" for none.
+        category: "M1", "M0", "conflict", "imprecise", or "" for none.
         groups: every coded group at diagnosis.
         imprecise: records of which it cannot be told whether they were at diagnosis.
         later: M1, or groups that mean M1, first recorded after diagnosis.
@@ -75,7 +76,15 @@ def baseline(chart: Chart) -> Baseline:
     m = [one for one in then if one.axis is Axis.METASTASIS and one.value[:2] in ("M0", "M1")]
     winners = _winning(m)
     sides = {one.metastatic for one in winners}
+    open_m = [
+        one
+        for one, at in placed
+        if at is Truth.UNKNOWN and one.axis is Axis.METASTASIS and one.value[:2] in ("M0", "M1")
+    ]
     category = "" if not winners else "conflict" if len(sides) > 1 else "M1" if sides == {True} else "M0"
+    if winners and len(sides | {one.metastatic for one in open_m}) > 1 and category != "conflict":
+        # A record that may have been at diagnosis, and would turn it: no side can be told.
+        category = "imprecise"
     metastatic = [
         one for one, answer in placed if answer is Truth.FALSE and (one.metastatic or meaning(one, table) is Meaning.M1)
     ]
@@ -131,6 +140,8 @@ def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     meanings = {meaning(one, table) for one in base.groups}
     if base.category == "conflict":
         return _conflict(name, base.m, say("M categories of the same time differ"))
+    if base.category == "imprecise":
+        return undatable(name, base, ())
     if base.category == "M1":
         if Meaning.M0 in meanings:
             return _conflict(name, (*base.m, *base.groups), say("M1, but the stage group means M0 by its edition"))
@@ -138,12 +149,22 @@ def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     if base.category == "M0":
         if Meaning.M1 in meanings:
             return _conflict(name, (*base.m, *base.groups), say("M0, but the stage group means M1 by its edition"))
+        if unclear := at_diagnosis(chart, found.ours, Truth.UNKNOWN):
+            return undatable(name, base, unclear)
         if beside:
             return Fact.unknown(
                 name, EITHER, Reason.CONFLICT, evidence=with_spread, says=say("M0 beside a distant metastasis")
             )
         return without_metastasis(chart, name, evidence, base.m[0].value)
     return _by_group(chart, name, base, table, beside, found)
+
+
+def undatable(name: str, base: Baseline, entries: Sequence[ConditionEntry]) -> Fact:
+    """Return the unknown of records that may or may not have been at diagnosis."""
+    staged = tuple(one.evidence for one in (*base.m, *base.imprecise))
+    evidence = staged + tuple(cited_condition(one) for one in entries)
+    says = say("it cannot be told whether this was at diagnosis")
+    return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, evidence=evidence, says=says)
 
 
 def without_metastasis(chart: Chart, name: str, evidence: tuple[Evidence, ...], says: str) -> Fact:

@@ -14,12 +14,13 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from cds_service.facts.codes import ATC
+from cds_service.facts.cancers import names_cancer, names_the_disease
+from cds_service.facts.codes import ATC, SNOMED
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import Coded, same_reference
 from cds_service.facts.fact import Evidence, Reason
-from cds_service.facts.names import holds_name, named_in, names_nasopharyngeal_carcinoma, plain
+from cds_service.facts.names import holds_name, named_in, plain
 from cds_service.facts.phrase import say
 from cds_service.facts.treatments import Given, TreatmentEntry
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
 BEFORE_ONSET_DAYS: Final = 90
+# The one day of such a record is when it was stated, not when it ended.
+ONGOING: Final = frozenset({"active", "in-progress", "on-hold", "recorded"})
 
 
 class TreatmentClass(StrEnum):
@@ -162,7 +165,8 @@ def _extent(entry: TreatmentEntry, as_of: date) -> tuple[When | None, date | Non
     start = entry.start or entry.end
     if start is None:
         return None, None
-    return start, entry.end.last if entry.end is not None else as_of
+    ongoing = entry.status in ONGOING and entry.end == start
+    return start, as_of if entry.end is None or ongoing else entry.end.last
 
 
 def _history(chart: Chart, options: Mapping[str, Any]) -> Iterator[Treatment]:
@@ -301,13 +305,16 @@ class _Classifier:
         """Say whether a stated reason is this disease, or a malignancy that is not said to be another."""
         own = [self.sets[n] for n in (*self.options["site_value_sets"], *self.options["related_value_sets"])]
         targets = [c.code for r in entry.reason_references for c in self.problems if same_reference(r, c.reference)]
-        vague = tuple(self.options["unspecific_reason_codes"])
         return any(
-            any(reason.find(one) for one in own)
-            or any((c.code or "").upper().startswith(vague) for c in reason.codings)
-            or any(names_nasopharyngeal_carcinoma(name) for name in reason.names())
+            any(reason.find(one) for one in own) or self._is_vague(reason) or names_the_disease(reason)
             for reason in (*entry.reasons, *targets)
         )
+
+    def _is_vague(self, reason: Coded) -> bool:
+        """Say whether a code is for "a malignant neoplasm" or "chemotherapy session", without saying of what."""
+        listed = tuple(self.options["unspecific_reason_codes"])
+        icd = any((c.code or "").upper().startswith(listed) for c in reason.codings if "icd-10" in (c.system or ""))
+        return icd or any(c.system == SNOMED and c.code in listed for c in reason.codings)
 
     def _for_another_disease(self, entry: TreatmentEntry) -> bool:
         """Say whether every stated reason is certainly another disease; one that cannot be told is not."""
@@ -317,14 +324,21 @@ class _Classifier:
             if target is None:
                 return False
             reasons.append(target.code)
-        return bool(reasons) and all(self._is_another(reason) for reason in reasons)
+        local = entry.type == "Procedure"
+        return bool(reasons) and all(self._is_another(reason, local=local) for reason in reasons)
 
-    def _is_another(self, reason: Coded) -> bool:
-        known = [c for c in reason.codings if c.code and self.sets.is_known_system(c.system)]
-        if not known:
+    def _is_another(self, reason: Coded, *, local: bool) -> bool:
+        """Say whether a reason is certainly another disease.
+
+        Args:
+            reason: as stated.
+            local: whether the treatment was done to a place: then only another cancer explains it, since a symptom
+                (nosebleed) is no disease of its own.
+        """
+        if not any(c.code and self.sets.is_known_system(c.system) for c in reason.codings):
             return False
         own = (*self.options["site_value_sets"], *self.options["related_value_sets"])
-        if any(reason.find(self.sets[name]) for name in own):
+        if any(reason.find(self.sets[name]) for name in own) or self._is_vague(reason) or names_the_disease(reason):
             return False
-        # Codes for "a malignant neoplasm" or "chemotherapy session" do not say of what.
-        return not any((c.code or "").upper().startswith(tuple(self.options["unspecific_reason_codes"])) for c in known)
+        other_cancer = reason.find(self.sets[self.options["other_cancer_value_set"]]) or names_cancer(reason)
+        return bool(other_cancer) or not local

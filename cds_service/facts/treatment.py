@@ -57,7 +57,7 @@ def prior_treatment(chart: Chart, definition: FactDefinition, need: Need) -> Fac
         says = joined(_in_doubt(one) for one in (*unsure, *doubtful))
     if not chart.complete(TREATMENT_TYPES):
         unread = say("treatments could not all be read")
-        reason, says = Reason.NOT_FETCHED, joined([unread, says]) if doubtful else unread
+        reason, says = Reason.NOT_FETCHED, joined([unread, says]) if unsure or doubtful else unread
     return Fact.unknown(name, EITHER, reason, lean=lean, evidence=evidence, says=says)
 
 

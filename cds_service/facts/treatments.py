@@ -89,7 +89,7 @@ def medication_reader(resource_type: str, medications: Mapping[str, Mapping[str,
         status = text_of(body.get("status"))
         if status in ("entered-in-error", "cancelled"):
             return
-        code = _drug(body, medications)
+        code, found = _drug(body, medications)
         if not code.readable:
             raise UnreadableError
         given = _given(resource_type, status, body)
@@ -101,6 +101,9 @@ def medication_reader(resource_type: str, medications: Mapping[str, Mapping[str,
         yield TreatmentEntry(
             source.reference, resource_type, status, given, code, span.start, span.end, reasons, references
         )
+        if not found:
+            # Known by its display alone: what the Medication would have said was not read.
+            raise UnreadableError
 
     return read
 
@@ -151,14 +154,14 @@ def _given(resource_type: str, status: str, body: Mapping[str, Any]) -> Given:
     return Given.NOT_GIVEN if status in known else Given.PERHAPS
 
 
-def _drug(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> Coded:
-    """Return the drug: inline, contained, by reference (R4), or as a CodeableReference (R5)."""
+def _drug(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> tuple[Coded, bool]:
+    """Return the drug (inline, contained, by reference, R5 CodeableReference), and whether it was all there."""
     element = body.get("medicationCodeableConcept")
     if element is not None:
-        return coded(element)
+        return coded(element), True
     either = object_of(body.get("medication"))
     if "concept" in either:
-        return coded(either.get("concept"))
+        return coded(either.get("concept")), True
     reference = object_of(body.get("medicationReference")) or object_of(either.get("reference"))
     target = reference_of(reference)
     found: Mapping[str, Any] = {}
@@ -166,9 +169,9 @@ def _drug(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]])
         inside = (object_of(item) for item in list_of(body.get("contained")))
         found = next((item for item in inside if text_of(item.get("id")) == target[1:]), {})
     elif target:
-        found = medications.get(target) or medications.get("/".join(target.split("/")[-2:])) or {}
+        found = medications.get(target) or {}
     display = Coded(text=text_of(reference.get("display")))
-    return merged([coded(found.get("code")), display, *_ingredients(found)])
+    return merged([coded(found.get("code")), display, *_ingredients(found)]), bool(found)
 
 
 def _ingredients(medication: Mapping[str, Any]) -> list[Coded]:

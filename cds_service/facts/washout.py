@@ -18,7 +18,7 @@ from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.fact import Fact, Missing, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import joined, say
-from cds_service.facts.treated import Treatment, TreatmentClass
+from cds_service.facts.treated import ONGOING, Treatment, TreatmentClass
 from cds_service.facts.treatment import TREATMENT_TYPES
 from cds_service.logic.values import EITHER, NO, YES, Interval, Numbers, Value
 
@@ -36,7 +36,6 @@ _CLASSES: Final = {
     TreatmentClass.NAMED_PD1: "pd1",
     TreatmentClass.NAMED_OTHER: "other",
 }
-_ONGOING: Final = frozenset({"active", "in-progress", "on-hold", "recorded"})
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def _last_day(treatment: Treatment, as_of: date) -> When | None:
     if entry is None:
         # A bare "history of" code is dated by when it was written down.
         return None
-    last, ongoing = entry.end, entry.status in _ONGOING
+    last, ongoing = entry.end, entry.status in ONGOING
     if entry.start is not None and (last is None or (ongoing and last == entry.start)):
         # An open period, or the one day of a statement: it goes on, or it ended on any day since.
         last = When(as_of if ongoing else entry.start.first, as_of)

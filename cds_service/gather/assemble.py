@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cds_service.facts.phrase import say
 from cds_service.facts.record import RESOURCE_TYPES, Completeness, Read, Record, Source
-from cds_service.gather.duplicates import Found, canonical, without_copies
+from cds_service.gather.duplicates import Found, base_of, canonical, without_copies
 from cds_service.gather.subjects import PatientNames, whose
 
 NOT_A_RESOURCE: Final = say("not a resource")
@@ -114,7 +114,7 @@ def _sort_in(
         return "", ""
     if found.type not in RESOURCE_TYPES:
         return ("", "") if found.type == "Patient" else (OTHER_TYPES, _MISPLACED if asked else "")
-    cause = whose(resource, names)
+    cause = whose(resource, names, base_of(found))
     if cause:
         # A search by patient that answers with somebody else's records did not do what it was asked.
         return cause, "" if asked is None else _FOREIGN

@@ -70,10 +70,33 @@ def announced(body: dict[str, Any]) -> int:
     return total if isinstance(total, int) and not isinstance(total, bool) else 0
 
 
+def match_ids(body: dict[str, Any], asked: str | None) -> set[str]:
+    """Collect what a page counts towards ``total``: matches, not includes or outcomes.
+
+    Args:
+        body: a searchset Bundle.
+        asked: the type that was searched; None for any.
+    """
+    found = set()
+    for at, entry in enumerate(body.get("entry", [])):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict):
+            continue
+        search = entry.get("search")
+        mode = search.get("mode") if isinstance(search, dict) else None
+        if mode == "match" or (mode is None and _counts(resource.get("resourceType"), asked)):
+            found.add(str(resource.get("id") or entry.get("fullUrl") or f"unnamed {at}"))
+    return found
+
+
+def _counts(kind: object, asked: str | None) -> bool:
+    return kind != "OperationOutcome" if asked is None else kind == asked
+
+
 def _own_completeness(body: dict[str, Any], entries: tuple[tuple[str, Any], ...]) -> Read:
     if next_link(body) is not None:
         return Read.incomplete(_MORE_PAGES)
-    if body.get("type") == "searchset" and announced(body) > len(entries):
+    if body.get("type") == "searchset" and announced(body) > len(match_ids(body, None)):
         return Read.incomplete(_FEWER)
     return Read()
 

@@ -12,7 +12,7 @@ from cds_service.errors import RequestError
 from cds_service.facts.phrase import say
 from cds_service.facts.record import Read
 from cds_service.gather.assemble import Harvest
-from cds_service.gather.bundle import announced, bundle_entries, next_link
+from cds_service.gather.bundle import announced, bundle_entries, match_ids, next_link
 from cds_service.gather.origin import Origin
 from cds_service.gather.plan import Search
 from cds_service.gather.transport import TIME_OUT, Transport
@@ -107,7 +107,7 @@ class FhirClient:
                 if why or body is None:
                     break
                 entries += bundle_entries(body)
-                matches |= _match_ids(body, asked)
+                matches |= match_ids(body, asked)
                 total = max(total, announced(body))
                 link = next_link(body)
                 if link is None:
@@ -171,17 +171,3 @@ def _unfit(body: dict[str, Any] | None) -> str:
     except RequestError:
         return _NOT_BUNDLE
     return ""
-
-
-def _match_ids(body: dict[str, Any], asked: str) -> set[str]:
-    """Collect what this page counts towards ``total``: matches, not includes or outcomes."""
-    found = set()
-    for at, entry in enumerate(body.get("entry", [])):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not isinstance(resource, dict):
-            continue
-        search = entry.get("search")
-        mode = search.get("mode") if isinstance(search, dict) else None
-        if mode == "match" or (mode is None and resource.get("resourceType") == asked):
-            found.add(str(resource.get("id") or entry.get("fullUrl") or f"unnamed {at}"))
-    return found

@@ -74,7 +74,7 @@ def without_copies(found: Sequence[Found]) -> tuple[list[Source], int, bool]:
 
 def _newest(copies: list[Found]) -> list[Found]:
     distinct = list({canonical(_content(one)): one for one in sorted(copies, key=_order)}.values())
-    if len(distinct) == 1 or len({_base(one) for one in copies} - {""}) > 1:
+    if len(distinct) == 1 or len({base_of(one) for one in copies} - {""}) > 1:
         return distinct
     for key in (_version, _updated):
         ranks = [key(one) for one in distinct]
@@ -112,7 +112,7 @@ def _updated(one: Found) -> float | None:
     return moment.astimezone(UTC).timestamp() if moment.tzinfo else None
 
 
-def _base(one: Found) -> str:
+def base_of(one: Found) -> str:
     """The server a full URL names; the same id on two servers is two resources."""
     tail = f"/{one.type}/{one.id}"
     return one.full_url.removesuffix(tail) if one.id and one.full_url.endswith(tail) else ""

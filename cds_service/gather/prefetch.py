@@ -14,7 +14,7 @@ from cds_service.errors import RequestError
 from cds_service.facts.phrase import say
 from cds_service.facts.record import Read
 from cds_service.gather.assemble import Harvest, outcome_error
-from cds_service.gather.bundle import announced, bundle_entries, next_link
+from cds_service.gather.bundle import announced, bundle_entries, match_ids, next_link
 
 _TRIED: Final = say("the EHR could not read it")
 _SINGLE: Final = say("a single resource came instead of a search result")
@@ -88,5 +88,5 @@ def given_search(value: Any, asked: str) -> Given:
     link = next_link(value)
     if link is not None:
         return Given(Harvest(entries, Read.incomplete(_NO_LINK), asked), link or None)
-    read = Read.incomplete(_FEWER) if announced(value) > len(entries) else Read()
+    read = Read.incomplete(_FEWER) if announced(value) > len(match_ids(value, asked)) else Read()
     return Given(Harvest(entries, read, asked))

@@ -51,12 +51,19 @@ class PatientNames:
         return found["base"] is None or ours is None or ours["base"] is None or ours["base"] == found["base"]
 
 
-def whose(resource: Mapping[str, Any], names: PatientNames) -> str:
-    """Return "" for this patient's resource, else the cause for which it is set aside."""
+def whose(resource: Mapping[str, Any], names: PatientNames, base: str = "") -> str:
+    """Return "" for this patient's resource, else the cause for which it is set aside.
+
+    Args:
+        resource: any resource.
+        names: what the patient is called.
+        base: the server that the entry's full URL names, "" for none: a relative reference is relative to it.
+    """
     stated = [text for text in (_reference(resource.get(key)) for key in ("subject", "patient")) if text]
     if not stated:
         return NOBODY
-    return "" if all(names.match(text) for text in stated) else ANOTHER
+    absolute = [f"{base}/{text}" if base and text.startswith("Patient/") else text for text in stated]
+    return "" if all(names.match(text) for text in absolute) else ANOTHER
 
 
 def _reference(value: object) -> str:

@@ -6,6 +6,7 @@ body is therefore read in single ``recv`` calls, and the clock and the size are 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ def make_session() -> requests.Session:
     With ``trust_env`` a ``.netrc`` entry replaces the bearer token, and proxies come from variables that
     nobody looked at. Cookies are refused: a screening is one patient's, and leaves nothing behind.
     """
+    # urllib3 logs addresses, and a patient's id stands in them: at DEBUG each call, at WARNING malformed answers.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cds_service.evaluation.explanation import remarks
 from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome, Verdict
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.present import wording
@@ -105,7 +106,8 @@ def _patient_cell(outcome: CriterionOutcome) -> str:
         return wording.REASON[Reason.NOT_FETCHED]
     if not shown or outcome.verdict is Verdict.UNKNOWN:
         return markdown(outcome.message)
-    return "; ".join(map(_evidence, shown))
+    noted = [markdown(remark) for fact in outcome.facts.values() for remark in remarks(fact)]
+    return "; ".join([*map(_evidence, shown), *dict.fromkeys(noted)])
 
 
 def _evidence(evidence: Evidence) -> str:

@@ -51,7 +51,7 @@ def _client(services: Services, hook: HookCall) -> FhirClient | None:
 
 
 def _description(services: Services) -> dict[str, Any]:
-    trials = ", ".join(services.rules.library.trials)
+    trials = ", ".join(name for name, trial in services.rules.library.trials.items() if trial.speaks)
     return {
         "id": SERVICE_ID,
         "hook": HOOK,

@@ -36,7 +36,9 @@ For review by people.</p>
 <h2>Trials</h2>
 <ul>
 {% for trial in trials %}
-<li>{{ trial.id }}: {{ trial.title.get("en", "") }} (exclusion criteria {{ trial.exclusions }})</li>
+<li>{{ trial.id }}: {{ trial.title.get("en", "") }} (exclusion criteria
+{{ "encoded" if trial.exclusions == "encoded" else "not encoded" }}
+{%- if not trial.speaks %}; not signed off, silent in charts{% endif %})</li>
 {% else %}<li>none</li>
 {% endfor %}</ul>
 </body>
