@@ -35,16 +35,23 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.longrepr = f"{report.nodeid}: no test may be skipped in CI. {reason}"
 
 
-# What `make check` leaves to `make test`, by folder.
-MARKS = {"charts": "slow", "property": "slow", "third_party": "slow", "servers": "server", "docs": "docs"}
+# What `make check` leaves to `make test`, by folder or file.
+MARKS = {
+    **dict.fromkeys(("charts", "property", "third_party"), "slow"),
+    **dict.fromkeys(
+        ("test_site_file.py", "test_rule_tools.py", "test_rule_files.py", "test_trials_yaml_text.py"), "slow"
+    ),
+    "servers": "server",
+    "docs": "docs",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole folders."""
+    """Mark whole folders and files."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in MARKS:
-            item.add_marker(getattr(pytest.mark, MARKS[folder]))
+        for part in item.path.relative_to(Path(__file__).parent).parts:
+            if part in MARKS:
+                item.add_marker(getattr(pytest.mark, MARKS[part]))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -70,6 +70,7 @@ def test_story(story: Path) -> None:
         }, f"{name}: {found['message']} But: {wanted['because']}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_the_order_of_entries_changes_nothing(story: Path) -> None:
     expected = expected_of(story)
