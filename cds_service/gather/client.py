@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urljoin
 
@@ -131,11 +133,14 @@ class FhirClient:
         """
         if not jobs:
             return {}
-        pool = ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(jobs)), thread_name_prefix="fhir")
-        futures: dict[str, Future[T]] = {name: pool.submit(job) for name, job in jobs.items()}
-        # The transport gives up by itself, but a server that drips headers could hold it: no waiting then.
+        futures: dict[str, Future[T]] = {name: Future() for name in jobs}
+        waiting = deque((futures[name], job) for name, job in jobs.items())
+        for _ in range(min(MAX_WORKERS, len(jobs))):
+            # Daemons, not a pool: a pool's threads are waited for when the service stops, and a server that drips
+            # headers would hold it.
+            Thread(target=_work, args=(waiting,), name="fhir", daemon=True).start()
         wait(futures.values(), timeout=self.transport.deadline.remaining + 0.05)
-        pool.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
         return {name: future.result() if future.done() else late for name, future in futures.items()}
 
     def _url(self, resource_type: str, query: Sequence[tuple[str, str]]) -> str:
@@ -152,6 +157,19 @@ class FhirClient:
         if answer.body.get("resourceType") == "OperationOutcome":
             return None, Read.failed(_ERROR)
         return answer.body, Read()
+
+
+def _work(waiting: deque[tuple[Future[T], Callable[[], T]]]) -> None:
+    """Do jobs until none is waiting."""
+    while True:
+        try:
+            future, job = waiting.popleft()
+        except IndexError:
+            return
+        try:
+            future.set_result(job())
+        except Exception as error:
+            future.set_exception(error)
 
 
 def _joined(url: str, link: str) -> str:
