@@ -77,6 +77,16 @@ class ConditionEntry:
         """Whether it is not recorded as over, in remission or come back."""
         return self.clinical not in INACTIVE
 
+    def written_before(self, other: ConditionEntry) -> bool:
+        """Say whether this was certainly written down (else began) before another entry."""
+        a, b = self.recorded or self.onset, other.recorded or other.onset
+        return a is not None and b is not None and a.before(b)
+
+    def shares_code_with(self, other: ConditionEntry) -> bool:
+        """Say whether one of its codes is one of the other's."""
+        codes = {(coding.system, coding.code) for coding in self.code.codings}
+        return any((coding.system, coding.code) in codes for coding in other.code.codings)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Annotations that a fact resting on this entry carries."""

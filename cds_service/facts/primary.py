@@ -27,7 +27,9 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     found = [entry for entry in chart.conditions if any(entry.code.find(one) for one in sites)]
     refuted = [entry for entry in found if entry.refuted]
     confirmed = [entry for entry in found if entry.confirmed and not _refuted_later(entry, refuted)]
-    standing = [entry for entry in refuted if not any(_before(entry, other) for other in found if other.confirmed)]
+    standing = [
+        entry for entry in refuted if not any(entry.written_before(other) for other in found if other.confirmed)
+    ]
     if confirmed and standing:
         evidence = tuple(cited_condition(entry) for entry in (*confirmed, *standing))
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
@@ -67,13 +69,8 @@ def _confirmed(chart: Chart, name: str, entries: list[ConditionEntry]) -> Fact:
     return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(resting), says=resting[0].code.label)
 
 
-def _before(left: ConditionEntry, right: ConditionEntry) -> bool:
-    a, b = left.recorded or left.onset, right.recorded or right.onset
-    return a is not None and b is not None and a.before(b)
-
-
 def _refuted_later(entry: ConditionEntry, refuted: list[ConditionEntry]) -> bool:
-    return any(_before(entry, other) for other in refuted)
+    return any(entry.written_before(other) for other in refuted)
 
 
 def _only_named(chart: Chart, entry: ConditionEntry) -> bool:

@@ -62,9 +62,13 @@ def _judged(
 ) -> Fact:
     name, options = definition.name, definition.options
     refuted = [entry for entry in found if entry.refuted]
-    confirmed = [e for e in found if e.confirmed and not any(_same(e, r) and _before(e, r) for r in refuted)]
-    standing = [r for r in refuted if not any(_same(r, e) and _before(r, e) for e in found if e.confirmed)]
-    if disputed := [e for e in confirmed if any(_same(e, r) for r in standing)]:
+    confirmed = [
+        e for e in found if e.confirmed and not any(e.shares_code_with(r) and e.written_before(r) for r in refuted)
+    ]
+    standing = [
+        r for r in refuted if not any(r.shares_code_with(e) and r.written_before(e) for e in found if e.confirmed)
+    ]
+    if disputed := [e for e in confirmed if any(e.shares_code_with(r) for r in standing)]:
         evidence = tuple(cited_condition(entry) for entry in (*disputed, *standing))
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
     counts = {entry.reference: _counts(entry, options, chart.moment.as_of) for entry in found}
@@ -149,16 +153,6 @@ def _remembers(code: Coded) -> bool:
         _HISTORY.search(text) and not _FAMILY.search(text) and names_cancer(Coded(text=_HISTORY.sub(" ", text)))
         for text in texts
     )
-
-
-def _same(left: ConditionEntry, right: ConditionEntry) -> bool:
-    codes = {(coding.system, coding.code) for coding in left.code.codings}
-    return any((coding.system, coding.code) in codes for coding in right.code.codings)
-
-
-def _before(left: ConditionEntry, right: ConditionEntry) -> bool:
-    a, b = left.recorded or left.onset, right.recorded or right.onset
-    return a is not None and b is not None and a.before(b)
 
 
 def years_after(day: date, years: int) -> date:

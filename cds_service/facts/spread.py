@@ -46,28 +46,18 @@ def spread(chart: Chart, value_set: ValueSet, *, one_site: bool = False) -> Spre
     found = [e for e in chart.conditions if e.code.find(value_set) and not _of_another_primary(chart, e)]
     confirmed = [entry for entry in found if entry.confirmed]
     refuted = [entry for entry in found if entry.refuted]
-    against = {id(e): [one for one in refuted if one_site or _shared(one, e)] for e in confirmed}
-    live = [e for e in confirmed if not any(_certainly_before(e, one) for one in against[id(e)])]
-    disputed = [e for e in live if any(not _certainly_before(one, e) for one in against[id(e)])]
+    against = {id(e): [one for one in refuted if one_site or one.shares_code_with(e)] for e in confirmed}
+    live = [e for e in confirmed if not any(e.written_before(one) for one in against[id(e)])]
+    disputed = [e for e in live if any(not one.written_before(e) for one in against[id(e)])]
     certain = [e for e in live if e not in disputed]
     beside = chart.disease.other_active_cancer
     return Spread(
         ours=tuple(entry for entry in certain if not beside or _linked(chart, entry)),
         unlinked=tuple(entry for entry in certain if beside and not _linked(chart, entry)),
         unsure=tuple(entry for entry in found if entry.unsure),
-        refuted=tuple(entry for entry in refuted if not any(_certainly_before(entry, c) for c in confirmed)),
+        refuted=tuple(entry for entry in refuted if not any(entry.written_before(c) for c in confirmed)),
         disputed=tuple(disputed),
     )
-
-
-def _shared(left: ConditionEntry, right: ConditionEntry) -> bool:
-    codes = {(c.system, c.code) for c in left.code.codings}
-    return any((c.system, c.code) in codes for c in right.code.codings)
-
-
-def _certainly_before(left: ConditionEntry, right: ConditionEntry) -> bool:
-    a, b = left.recorded or left.onset, right.recorded or right.onset
-    return a is not None and b is not None and a.before(b)
 
 
 def _linked(chart: Chart, entry: ConditionEntry) -> bool:

@@ -55,8 +55,7 @@ class Treatment:
         reference: of the resource.
         label: as recorded.
         kind: its class.
-        first: first possible day; None when undated.
-        last: last possible day; None when undated.
+        when: its first day, as a range; None when undated.
         certain: whether it certainly was on or after the day before onset.
         doubt: why it does not count; "" when it does.
         reason: the reason a doubtful one gives.
