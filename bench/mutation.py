@@ -4,9 +4,11 @@
 
 Each mutant changes one operator, constant or condition of one module. A seeded sample is taken over all modules in
 proportion to the mutants they offer. A mutant is killed when the package no longer loads, when a rule case or a chart
-case expects something else, or when a unit or property test of its package fails. Words for people (arguments of
+case expects something else, or when one of the other tests in this process fails. Words for people (arguments of
 ``say``), docstrings, annotations and ``__all__`` are not mutated. Nothing in the checkout is changed: an import hook
-serves the mutated source to a fresh interpreter.
+serves the mutated source to a fresh interpreter. A mutant inside a function meets only the cases and tests that call
+this function (recorded once, on the unchanged code), and of the tests the quickest, up to 20 s in all: a mutant can so
+be counted as a survivor too often, never too seldom.
 """
 
 from __future__ import annotations
@@ -24,28 +26,23 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 PACKAGES = ("logic", "facts", "evaluation")
-TESTS = {
-    "logic": ["tests/property/test_logic_laws.py", "-k", "not twelve"],
-    "facts": [
-        "tests/unit/test_codes.py",
-        "tests/unit/test_units.py",
-        "tests/unit/test_site_effects.py",
-        "tests/unit/test_generic_facts.py",
-        "tests/property/test_values_and_dates.py",
-    ],
-    "evaluation": ["tests/examples"],
-}
+TESTS = ["tests/unit", "tests/property", "tests/examples", "tests/golden", "tests/third_party"]
+SECONDS_OF_TESTS = 20.0
 COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
 BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitOr: ast.BitAnd,
@@ -62,6 +59,8 @@ class Mutant:
     line: int
     change: str
     source: str
+    function: int
+    """First line of the innermost function around it; 0 where it runs on import or is remembered between calls."""
 
 
 def mutants_of(path: Path) -> list[Mutant]:
@@ -74,8 +73,22 @@ def mutants_of(path: Path) -> list[Mutant]:
         target, again = list(_changes(mutated))[index]
         assert again == change
         _apply(target, change)
-        found.append(Mutant(module, node.lineno, change, ast.unparse(ast.fix_missing_locations(mutated))))
+        source = ast.unparse(ast.fix_missing_locations(mutated))
+        found.append(Mutant(module, node.lineno, change, source, _function_around(tree, node)))
     return found
+
+
+def _function_around(tree: ast.AST, node: Any) -> int:
+    """Return the first line (of its decorators) of the innermost function whose body holds a node, else 0."""
+    around = 0
+    for one in ast.walk(tree):
+        if not isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if one.body[0].lineno <= node.lineno <= (one.body[-1].end_lineno or 0) and one.lineno > around:
+            if any("cache" in ast.unparse(decorator) for decorator in one.decorator_list):
+                return 0
+            around = min([one.lineno, *(decorator.lineno for decorator in one.decorator_list)])
+    return around
 
 
 def _changes(tree: ast.AST) -> Iterator[tuple[Any, str]]:
@@ -175,7 +188,7 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         return Path(os.fsdecode(path)).read_bytes()
 
 
-def child(module: str, source: str, cases: str) -> int:
+def child(module: str, source: str, cases: str, function: int = 0) -> int:
     """Try one mutant on every case; 0 when none notices."""
     sys.meta_path.insert(0, _Hook(module, Path(source)))
     from cds_service.evaluation.judge import judge
@@ -183,7 +196,10 @@ def child(module: str, source: str, cases: str) -> int:
     from cds_service.gather.bundle import read_bundle
 
     library, found = pickle.loads(Path(cases).read_bytes())
-    for trial, bundle, as_of, anchor, expect in found:
+    for calls, case in found:
+        if function and (module, function) not in calls:
+            continue
+        trial, bundle, as_of, anchor, expect = pickle.loads(case)
         whole = judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=[trial])
         if not _as_expected(whole.trials[0], expect):
             return 1
@@ -248,8 +264,37 @@ def collect(path: Path) -> int:
         as_of = date.fromisoformat(str(chart["as_of"]))
         found.append(("NCT07235319", test_charts.build(chart), as_of, anchor, expect))
     random.Random(1).shuffle(found)
-    path.write_bytes(pickle.dumps((library, found)))
+    traced = [(_functions_called(case, library), pickle.dumps(case)) for case in found]
+    path.write_bytes(pickle.dumps((library, traced)))
     return len(found)
+
+
+def _functions_called(case: Any, library: Any) -> frozenset[tuple[str, int]]:
+    """Return (module, first line) of each of the package's functions that judging a case calls."""
+    from cds_service.evaluation.judge import judge
+    from cds_service.gather.bundle import read_bundle
+
+    trial, bundle, as_of, anchor, _ = case
+    with _calls() as called:
+        judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=[trial])
+    return frozenset(called)
+
+
+@contextmanager
+def _calls() -> Iterator[set[tuple[str, int]]]:
+    """Note (module, first line) of each of the package's functions called meanwhile."""
+    called: set[tuple[str, int]] = set()
+    package = str(ROOT / "cds_service") + os.sep
+
+    def note(frame: Any, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            called.add((frame.f_globals["__name__"], frame.f_code.co_firstlineno))
+
+    sys.setprofile(note)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
 
 
 def _stated(case: Any) -> dict[str, Any]:
@@ -264,19 +309,56 @@ def _stated(case: Any) -> dict[str, Any]:
     return {**whole, "criteria": criteria}
 
 
-def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int) -> str:
+class _Recorder:
+    """A pytest plugin: which of the package's functions each test calls, and how long it takes."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[float, frozenset[tuple[str, int]]]] = {}
+
+    def pytest_runtest_call(self, item: Any) -> Iterator[None]:
+        started = time.perf_counter()
+        with _calls() as called:
+            yield
+        self.found[item.nodeid] = (time.perf_counter() - started, frozenset(called))
+
+    pytest_runtest_call = pytest.hookimpl(wrapper=True)(pytest_runtest_call)
+
+
+def record_tests(path: Path) -> int:
+    """Run the tests on the unchanged code and write what each calls; return how many there are."""
+    recorder = _Recorder()
+    ended = pytest.main(["-q", "-p", "no:cacheprovider", *TESTS], plugins=[recorder])
+    assert ended == 0, "the unchanged code must pass every test"
+    path.write_bytes(pickle.dumps(recorder.found))
+    return len(recorder.found)
+
+
+def tests_for(mutant: Mutant, recorded: dict[str, tuple[float, frozenset[tuple[str, int]]]]) -> list[str]:
+    """Return the quickest tests that call a mutant's function; for a line that runs on import, that call its module."""
+    chosen, spent = [], 0.0
+    for name, (seconds, called) in sorted(recorded.items(), key=lambda one: one[1][0]):
+        wanted = (mutant.module, mutant.function)
+        if wanted in called or (not mutant.function and any(module == mutant.module for module, _ in called)):
+            spent += seconds
+            if spent > SECONDS_OF_TESTS:
+                break
+            chosen.append(name)
+    return chosen
+
+
+def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int, tests: list[str]) -> str:
     """Return how a mutant was noticed: "cases", "tests", "time-out"; "" when it survived."""
     source = folder / f"m{number}.py"
     source.write_text(mutant.source, encoding="utf-8")
-    own = [sys.executable, str(Path(__file__)), "--child", mutant.module, str(source), str(cases)]
+    own = [sys.executable, str(Path(__file__)), "--child", mutant.module, str(source), str(cases), str(mutant.function)]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
     try:
         if subprocess.run(own, timeout=120, check=False, **quiet).returncode:
             return "cases"
-        package = mutant.module.split(".")[1]
-        tests = TESTS[package]
-        served = [sys.executable, str(Path(__file__)), "--tests", mutant.module, str(source), *tests]
-        if subprocess.run(served, timeout=300, check=False, **quiet).returncode:
+        names = folder / f"t{number}"
+        names.write_text("\n".join(tests), encoding="utf-8")
+        served = [sys.executable, str(Path(__file__)), "--tests", mutant.module, str(source), str(names)]
+        if tests and subprocess.run(served, timeout=300, check=False, **quiet).returncode:
             return "tests"
     except subprocess.TimeoutExpired:
         return "time-out"
@@ -290,17 +372,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--child", nargs=3)
-    parser.add_argument("--tests", nargs=argparse.REMAINDER)
+    parser.add_argument("--record", type=Path)
+    parser.add_argument("--child", nargs=4)
+    parser.add_argument("--tests", nargs=3)
     arguments = parser.parse_args()
     if arguments.tests:
-        import pytest
-
-        module, source, *tests = arguments.tests
+        module, source, names = arguments.tests
         sys.meta_path.insert(0, _Hook(module, Path(source)))
-        sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # quicker, and none of them is needed
+        chosen = Path(names).read_text(encoding="utf-8").splitlines()
+        sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *chosen]))
+    if arguments.record:
+        record_tests(arguments.record)
+        return
     if arguments.child:
-        sys.exit(child(*arguments.child))
+        sys.exit(child(*arguments.child[:3], int(arguments.child[3])))
     files = [path for package in PACKAGES for path in sorted((ROOT / "cds_service" / package).glob("*.py"))]
     offered = {path: mutants_of(path) for path in files}
     everything = [mutant for path in files for mutant in offered[path]]
@@ -311,11 +397,22 @@ def main() -> None:
         number = collect(cases)
         print(f"{len(everything)} mutants offered, {len(sample)} sampled, {number} cases", flush=True)
         assert child("cds_service.none", "", str(cases)) == 0, "the unchanged code must pass every case"
+        # Its own process: what the tests load must not be shared with this one.
+        subprocess.run([sys.executable, __file__, "--record", str(folder / "tests.pkl")], check=True, cwd=ROOT)
+        recorded = pickle.loads((folder / "tests.pkl").read_bytes())
+        print(f"{len(recorded)} tests recorded", flush=True)
         with ThreadPoolExecutor(arguments.jobs) as pool:
             answers = []
-            jobs = [pool.submit(try_mutant, mutant, cases, folder, at) for at, mutant in enumerate(sample)]
+            jobs = [
+                pool.submit(try_mutant, mutant, cases, folder, at, tests_for(mutant, recorded))
+                for at, mutant in enumerate(sample)
+            ]
             for at, job in enumerate(jobs, 1):
                 answers.append(job.result())
+                if not answers[-1]:
+                    print(
+                        f"survived: {sample[at - 1].module}:{sample[at - 1].line} {sample[at - 1].change}", flush=True
+                    )
                 if at % 50 == 0:
                     print(f"{at} tried, {sum(map(bool, answers))} killed", flush=True)
     survivors = [mutant for mutant, how in zip(sample, answers, strict=True) if not how]

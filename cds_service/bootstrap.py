@@ -16,6 +16,7 @@ from cds_service.rules_folder import rules_folder
 from cds_service.screening.patient import Rules
 from cds_service.settings import Settings
 from cds_service.trials.library import load_library
+from cds_service.trust.caller import Anyone, Callers
 
 Clock = Callable[[], date]
 Connect = Callable[[Origin, str | None], FhirClient]
@@ -29,12 +30,14 @@ class Services:
         settings: the operator's choices.
         rules: trials, reading plan and evaluation.
         clock: today, in the hospital's time zone.
+        callers: tells who calls.
         connect: opens a FHIR server, with a token or without; the deadline of the screening starts then.
     """
 
     settings: Settings
     rules: Rules
     clock: Clock
+    callers: Callers
     connect: Connect
 
 
@@ -68,4 +71,4 @@ def build(settings: Settings, *, clock: Clock = date.today, rules: Rules | None 
         deadline = Deadline.after(settings.gather_seconds)
         return FhirClient(origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages)
 
-    return Services(settings, rules or load_rules(settings.site), clock, connect)
+    return Services(settings, rules or load_rules(settings.site), clock, Anyone(settings.profile), connect)

@@ -6,7 +6,9 @@
       ConfigError    the operator's fault: refuse to start, say which setting      exit 12
       RuleError      the rule author's fault: every complaint at once, file:line   exit 10
       RequestError   the caller's fault: 400 with an OperationOutcome              exit 2
+      AuthError      the caller is not who it must be: 401, the reason in the log  exit 4
       GatherError    the FHIR server's fault: nothing could be judged, 412         exit 3
+      UnavailableError  something of ours is down for now: 503                        exit 5
 
 No message of these may hold a patient's value, name or id: it ends in logs and OperationOutcomes.
 """
@@ -81,3 +83,24 @@ class GatherError(CdsServiceError):
     """The chart could not be read at all: the hook answers 412."""
 
     exit_code = 3
+
+
+class AuthError(CdsServiceError):
+    """A caller could not be verified: 401.
+
+    Args:
+        why: a few words for the log, never part of the answer; they hold nothing that the caller wrote.
+    """
+
+    exit_code = 4
+
+    def __init__(self, why: str) -> None:
+        """Keep the reason beside a message that tells nothing."""
+        super().__init__("The caller could not be verified.")
+        self.why = why
+
+
+class UnavailableError(CdsServiceError):
+    """What an answer needs is down for now: 503, the caller may try again."""
+
+    exit_code = 5

@@ -6,9 +6,9 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,15 +21,74 @@ from cds_service.errors import ConfigError
 # Variables that are read elsewhere: the settings file, the rules folder, the demo's FHIR server.
 _OTHER_VARIABLES: Final = frozenset({"CDS_CONFIG", "CDS_RULES", "CDS_DEMO_FHIR_SERVER"})
 
+Hook = Literal["patient-view", "encounter-start", "appointment-book", "order-select", "order-sign"]
+Profile = Literal["generic", "epic", "oracle", "sandbox"]
+
+
+class Client(BaseModel):
+    """One EHR that may call: who signs its tokens, which FHIR servers it may name, what its cards may hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    issuer: str = Field(min_length=1, description="`iss` of its tokens, compared character by character.")
+    jwks_url: str | None = Field(
+        default=None, description="Where its public keys are; the only `jku` taken. https, or http on loopback."
+    )
+    jwks_file: Path | None = Field(default=None, description="Its public keys in a file, where there is no URL.")
+    tenant: str | None = Field(default=None, description="`tenant` that its tokens must carry; none when not given.")
+    fhir_servers: tuple[str, ...] = Field(default=(), description="FHIR bases that its calls may name.")
+    profile: Profile = Field(default="generic", description="What its cards may hold.")
+
+    @model_validator(mode="after")
+    def _one_source_of_keys(self) -> Self:
+        if (self.jwks_url is None) == (self.jwks_file is None):
+            raise ValueError("give either jwks_url or jwks_file")
+        return self
+
+
+class Service(BaseModel):
+    """One entry of the discovery answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,63}$", description="Last part of its address.")
+    hook: Hook = Field(description="The hook that it answers.")
+    title: str = Field(min_length=1, max_length=140, description="Its name in the EHR.")
+
+
+_TITLE: Final = "Clinical trials for nasopharyngeal carcinoma"
+_CONFLICT_TITLE: Final = "Orders that would close a clinical trial for nasopharyngeal carcinoma"
+SERVICES: Final = (
+    Service(id="npc-trials-patient-view", hook="patient-view", title=_TITLE),
+    Service(id="npc-trials-encounter-start", hook="encounter-start", title=_TITLE),
+    Service(id="npc-trials-appointment-book", hook="appointment-book", title=_TITLE),
+    Service(id="npc-trials-order-select", hook="order-select", title=_CONFLICT_TITLE),
+    Service(id="npc-trials-order-sign", hook="order-sign", title=_CONFLICT_TITLE),
+)
+
 
 class Settings(BaseSettings):
     """What an operator may choose. A variable wins over the file."""
 
     model_config = SettingsConfigDict(env_prefix="CDS_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    mode: Literal["open"] | None = Field(
+    mode: Literal["open", "verified"] | None = Field(
         default=None,
-        description="'open' asks callers for no token: for one's own machine. There is nothing else yet.",
+        description="'verified' asks every caller for a signed token; 'open' asks for none: one's own machine only.",
+    )
+    public_base_url: str | None = Field(
+        default=None,
+        description="The address under which EHRs reach the service, without a slash at the end; tokens name it.",
+    )
+    clients: tuple[Client, ...] = Field(default=(), description="The EHRs that may call in verified mode.")
+    services: tuple[Service, ...] = Field(
+        default=SERVICES, min_length=1, description="The services offered; every id once."
+    )
+    profile: Profile = Field(default="generic", description="What cards may hold in open mode.")
+    api: bool = Field(default=False, description="Whether `/api/evaluate` answers in verified mode too.")
+    store: str = Field(
+        default="sqlite://",
+        description="SQLAlchemy URL of the database; `sqlite://` forgets at the end, and is for open mode only.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `cds-service serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 takes a free one.")

@@ -11,7 +11,9 @@ from cds_service.errors import RequestError
 from cds_service.gather.client import FhirClient
 from cds_service.present.cards import make_cards
 from cds_service.screening.patient import screen_hook
+from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
+from cds_service.web.auth import caller_of
 from cds_service.web.messages import HookCall, read_call
 
 SERVICE_ID: Final = "npc-trials-patient-view"
@@ -24,28 +26,26 @@ def routes(services: Services) -> Blueprint:
 
     @blueprint.get("/cds-services")
     def discovery() -> Response:
+        caller_of(services)
         return answer({"services": [_description(services)]})
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         if service_id != SERVICE_ID:
             raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
+        caller = caller_of(services)
         hook = read_call(read_body(services.settings.max_hook_bytes), HOOK)
         outcome = screen_hook(
-            services.rules, hook.prefetch, hook.patient_id, _client(services, hook), as_of=services.clock()
+            services.rules, hook.prefetch, hook.patient_id, _client(services, hook, caller), as_of=services.clock()
         )
         return answer({"cards": make_cards(outcome, seed=hook.instance)})
 
     return blueprint
 
 
-def _client(services: Services, hook: HookCall) -> FhirClient | None:
-    """Open the call's FHIR server; None when it names none that may be asked.
-
-    Nobody vouches for a caller in open mode, and another host could be anything inside the hospital's network:
-    such a call is answered from its prefetch alone.
-    """
-    if hook.fhir_server is None or not hook.fhir_server.loopback:
+def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | None:
+    """Open the call's FHIR server; None when it names none that may be asked: then prefetch alone answers."""
+    if hook.fhir_server is None or not caller.may_name(hook.fhir_server):
         return None
     return services.connect(hook.fhir_server, hook.token)
 

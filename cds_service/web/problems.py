@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from cds_service.errors import CdsServiceError, GatherError, RequestError
+from cds_service.errors import AuthError, CdsServiceError, GatherError, RequestError, UnavailableError
 from cds_service.web.answers import answer
 
 log = logging.getLogger("cds_service.web")
@@ -55,6 +55,8 @@ def register(app: Flask) -> None:
     """Let every error of the application be answered so."""
     app.register_error_handler(RequestError, _request_error)
     app.register_error_handler(GatherError, _gather_error)
+    app.register_error_handler(AuthError, _auth_error)
+    app.register_error_handler(UnavailableError, _unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _fault)
 
@@ -65,6 +67,19 @@ def _request_error(error: RequestError) -> Response:
 
 def _gather_error(error: GatherError) -> Response:
     return problem(412, str(error))
+
+
+def _auth_error(error: AuthError) -> Response:
+    log.warning("caller refused: %s", error.why)
+    response = problem(401, str(error))
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _unavailable(error: UnavailableError) -> Response:
+    response = problem(503, str(error))
+    response.headers["Retry-After"] = "1"
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:
