@@ -62,6 +62,11 @@ class Mutant:
     function: int
     """First line of the innermost function around it; 0 where it runs on import or is remembered between calls."""
 
+    @property
+    def defines_no_function(self) -> bool:
+        """Whether its module holds constants alone."""
+        return "def " not in self.source
+
 
 def mutants_of(path: Path) -> list[Mutant]:
     """Return every mutant of a module."""
@@ -334,16 +339,31 @@ def record_tests(path: Path) -> int:
 
 
 def tests_for(mutant: Mutant, recorded: dict[str, tuple[float, frozenset[tuple[str, int]]]]) -> list[str]:
-    """Return the quickest tests that call a mutant's function; for a line that runs on import, that call its module."""
+    """Return the quickest tests that call a mutant's function.
+
+    For a line that runs on import: tests that call any function of its module; for a module of constants alone, of the
+    modules that import it.
+    """
     chosen, spent = [], 0.0
+    users = _users(mutant.module) if mutant.defines_no_function else {mutant.module}
     for name, (seconds, called) in sorted(recorded.items(), key=lambda one: one[1][0]):
         wanted = (mutant.module, mutant.function)
-        if wanted in called or (not mutant.function and any(module == mutant.module for module, _ in called)):
+        if wanted in called or (not mutant.function and any(module in users for module, _ in called)):
             spent += seconds
             if spent > SECONDS_OF_TESTS:
                 break
             chosen.append(name)
     return chosen
+
+
+def _users(module: str) -> set[str]:
+    """Return the modules of the package that import a module."""
+    files = (ROOT / "cds_service").rglob("*.py")
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in files
+        if f"from {module} import" in file.read_text(encoding="utf-8")
+    }
 
 
 def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int, tests: list[str]) -> str:

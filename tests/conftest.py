@@ -39,7 +39,8 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 MARKS = {
     **dict.fromkeys(("charts", "property", "third_party"), "slow"),
     **dict.fromkeys(
-        ("test_site_file.py", "test_rule_tools.py", "test_rule_files.py", "test_trials_yaml_text.py"), "slow"
+        ("test_site_file.py", "test_rule_tools.py", "test_rule_files.py", "test_trials_yaml_text.py", "test_tables.py"),
+        "slow",
     ),
     "servers": "server",
     "docs": "docs",

@@ -1,0 +1,98 @@
+"""The tables that a slip of the hand could change: units, spellings and required options, kept as plain text.
+
+``UPDATE_GOLDEN=1 pytest tests/golden`` writes them anew; the change then shows in the diff, line by line.
+"""
+
+import copy
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from cds_service.errors import RuleError
+from cds_service.facts.chart import FACT_KINDS
+from cds_service.facts.units import _SPELLINGS, ANALYTES, convert, normalise_unit, unit_property, within_bounds
+from cds_service.trials.facts_file import load_facts
+
+HERE = Path(__file__).parent
+RULES = HERE.parents[1] / "rules"
+
+
+def kept(name: str, lines: list[str]) -> list[str]:
+    file = HERE / name
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def factors() -> Iterator[str]:
+    for name, analyte in ANALYTES.items():
+        yield f"{name} | {analyte.canonical} | plausible {analyte.low} to {analyte.high}"
+        for unit in analyte.units:
+            factor = convert(name, Decimal(1), unit)
+            yield f"{name} | {unit or '(none)'} | {factor} | {unit_property(name, unit) or '-'}"
+
+
+def test_every_unit_of_every_analyte() -> None:
+    assert kept("units.txt", list(factors())) == list(factors())
+
+
+def test_every_spelling() -> None:
+    lines = [f"{spelling} | {normalise_unit(spelling)}" for others in _SPELLINGS.values() for spelling in others]
+    assert kept("spellings.txt", lines) == lines
+
+
+@pytest.mark.parametrize("line", (HERE / "spellings.txt").read_text(encoding="utf-8").splitlines())
+def test_a_spelling_is_read_whatever_the_table(line: str) -> None:
+    spelling, _, unit = line.partition(" | ")
+    assert normalise_unit(spelling) == unit
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in (HERE / "units.txt").read_text(encoding="utf-8").splitlines() if "plausible" in line]
+)
+def test_both_bounds_are_plausible_and_nothing_beyond(line: str) -> None:
+    name, _, bounds = line.split(" | ")
+    low, high = (Decimal(part) for part in bounds.removeprefix("plausible ").split(" to "))
+    step = Decimal("0.001")
+    assert [within_bounds(name, one) for one in (low - step, low, high, high + step)] == [False, True, True, False]
+
+
+def needed_options() -> Iterator[str]:
+    """Take each option away from the first fact of its kind; say whether the file is then refused."""
+    facts = YAML(typ="safe").load((RULES / "facts.yaml").read_text(encoding="utf-8"))
+    sets = [file.stem for file in (RULES / "valuesets").glob("*.json")]
+    first: dict[str, str] = {}
+    for name, entry in facts["facts"].items():
+        first.setdefault(entry["kind"], name)
+    for kind, name in sorted(first.items()):
+        options = facts["facts"][name].get("options") or {}
+        paths = [(key,) for key in options] + [("karnofsky", key) for key in options.get("karnofsky") or {}]
+        for path in paths:
+            less = copy.deepcopy(facts)
+            place = less["facts"][name]["options"]
+            for key in path[:-1]:
+                place = place[key]
+            del place[path[-1]]
+            yield f"{kind} | {'.'.join(path)} | {'needed' if refused(less, sets, path) else 'has a default'}"
+
+
+def refused(facts: dict, sets: list[str], path: tuple[str, ...]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "facts.yaml"
+        file.write_text(json.dumps(facts, default=str), encoding="utf-8")
+        try:
+            load_facts(file, kinds=FACT_KINDS, value_sets=sets)
+        except RuleError as error:
+            return f"the option {'.'.join(path)!r} is missing" in str(error)
+    return False
+
+
+def test_every_option_that_a_reader_needs() -> None:
+    lines = list(needed_options())
+    assert kept("options.txt", lines) == lines
