@@ -5,7 +5,8 @@
 Each mutant changes one operator, constant or condition of one module. A seeded sample is taken over all modules in
 proportion to the mutants they offer. A mutant is killed when the package no longer loads, when a rule case or a chart
 case expects something else, or when one of the other tests in this process fails. Words for people (arguments of
-``say``), docstrings, annotations and ``__all__`` are not mutated. Nothing in the checkout is changed: an import hook
+``say``), docstrings, annotations, decorators and ``__all__`` are not
+mutated. Nothing in the checkout is changed: an import hook
 serves the mutated source to a fresh interpreter. A mutant inside a function meets only the cases and tests that call
 this function (recorded once, on the unchanged code), and of the tests the quickest, up to 20 s in all: a mutant can so
 be counted as a survivor too often, never too seldom.
@@ -131,10 +132,13 @@ def _hidden(node: ast.AST) -> list[ast.AST]:
     """Return the children that say nothing to a program: docstrings, annotations, words, type-checking imports."""
     hidden: list[ast.AST | None] = []
     body = getattr(node, "body", None)
-    if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        hidden.append(body[0])
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         hidden += [node.returns, *node.decorator_list]
+    if isinstance(node, ast.ClassDef):
+        hidden += node.decorator_list
+    if isinstance(body, list):
+        # Also the words that explain a constant or a field.
+        hidden += [part for part in body if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)]
     if isinstance(node, ast.arg):
         hidden.append(node.annotation)
     if isinstance(node, ast.AnnAssign):

@@ -1,4 +1,4 @@
-"""The tables that a slip of the hand could change: units, spellings and required options, kept as plain text.
+"""The tables that a slip of the hand could change: units, spellings, required options, codes asked for.
 
 ``UPDATE_GOLDEN=1 pytest tests/golden`` writes them anew; the change then shows in the diff, line by line.
 """
@@ -15,9 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from cds_service.errors import RuleError
+from cds_service.evaluation.judge import needed_codes
 from cds_service.facts.chart import FACT_KINDS
 from cds_service.facts.units import _SPELLINGS, ANALYTES, convert, normalise_unit, unit_property, within_bounds
+from cds_service.gather.plan import make_plan
 from cds_service.trials.facts_file import load_facts
+from cds_service.trials.library import load_library
 
 HERE = Path(__file__).parent
 RULES = HERE.parents[1] / "rules"
@@ -96,3 +99,13 @@ def refused(facts: dict, sets: list[str], path: tuple[str, ...]) -> bool:
 def test_every_option_that_a_reader_needs() -> None:
     lines = list(needed_options())
     assert kept("options.txt", lines) == lines
+
+
+def test_what_an_ehr_is_asked_for() -> None:
+    """A code that leaves the templates is never read again, and nobody would notice."""
+    library = load_library(RULES)
+    lines = []
+    for key, template in make_plan(needed_codes(library)).templates.items():
+        address, _, codes = template.partition("&code=")
+        lines += [f"{key} | {address}", *(f"{key} | {code}" for code in codes.split(",") if code)]
+    assert kept("prefetch.txt", lines) == lines
