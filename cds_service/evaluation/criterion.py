@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cds_service.evaluation.explanation import explain
 from cds_service.evaluation.outcome import CriterionOutcome, Verdict
 from cds_service.facts.chart import Chart
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
-from cds_service.logic.completions import Decision, decide
-from cds_service.logic.truth import State
+from cds_service.logic.completions import Decision, decide, settles
+from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Value
 from cds_service.trials.model import Criterion, Kind
 
@@ -21,6 +21,7 @@ def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
     state = _as_required(criterion, decision.state)
     reasons = _reasons(criterion, facts, decision)
     leaning = _leaning(criterion, facts) if state is State.UNKNOWN else None
+    alternatives = _alternatives(criterion, facts, decision, reasons)
     return CriterionOutcome(
         criterion=criterion,
         state=state,
@@ -30,7 +31,8 @@ def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
         facts=facts,
         evidence=_evidence(facts),
         notes=tuple(dict.fromkeys(note for fact in facts.values() for note in fact.notes)),
-        message=explain(criterion, state, reasons, leaning, facts, chart),
+        message=explain(criterion, state, reasons, leaning, facts, chart, alternatives),
+        alternatives=alternatives,
     )
 
 
@@ -49,6 +51,27 @@ def _reasons(criterion: Criterion, facts: Mapping[str, Fact], decision: Decision
     for missing in (*conflicts, *found):
         one_per_fact.setdefault(missing.fact, missing)
     return tuple(one_per_fact.values())
+
+
+def _alternatives(
+    criterion: Criterion, facts: Mapping[str, Fact], decision: Decision, reasons: Sequence[Missing]
+) -> tuple[str, ...]:
+    """Return the missing pieces any one of which, known alone, could make the criterion pass; none for fewer than two.
+
+    A variable is known when all it lacks is known: a clearance that lacks creatinine and weight needs both.
+    """
+    wanted = Truth.FALSE if criterion.kind is Kind.EXCLUSION else Truth.TRUE
+    lacks = {name: {missing.fact for missing in facts[name].missing} for name in decision.decisive}
+    if len(reasons) < 2:
+        return ()
+    values = {name: fact.value for name, fact in facts.items()}
+    able = tuple(
+        piece.fact
+        for piece in reasons
+        if (known := [name for name, pieces in lacks.items() if pieces == {piece.fact}])
+        and settles(criterion.logic, values, decision, known, wanted)
+    )
+    return able if len(able) > 1 else ()
 
 
 def _leaning(criterion: Criterion, facts: Mapping[str, Fact]) -> Verdict | None:

@@ -11,8 +11,9 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from cds_service.facts import shown
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
-from cds_service.facts.labs import LAB_WINDOW_DAYS, plain_number
+from cds_service.facts.labs import LAB_WINDOW_DAYS
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import Phrase, joined, say, words_of_rules
 from cds_service.logic.truth import State
@@ -50,6 +51,8 @@ _REMARKS: Final[Mapping[str, str]] = {
     "dated-by-report": "dated by its report",
     "range-from-text": "the range is read from text",
     "status-not-stated": "whether it is confirmed is not stated",
+    "t-or-n-against-group": "T or N does not fit the stage group in its edition",
+    "t-or-n-differ": "T or N categories at diagnosis differ",
 }
 # Every template that a person may read, for the translators' catalogue.
 TEMPLATES: Final = (*_REASONS.values(), *_LEANS.values(), *_REMARKS.values(), _TOO_OLD)
@@ -62,23 +65,54 @@ def explain(
     leaning: Verdict | None,
     facts: Mapping[str, Fact],
     chart: Chart,
+    alternatives: Sequence[str] = (),
 ) -> str:
-    """Return the sentence for one criterion."""
+    """Return the sentence for one criterion.
+
+    Args:
+        criterion: what is asked.
+        state: the answer.
+        reasons: for an unknown, what is missing.
+        leaning: for an unknown, what the evidence at hand would give.
+        facts: by variable name.
+        chart: the record.
+        alternatives: missing facts any one of which could make it pass.
+    """
     if state is State.UNKNOWN:
         sentences = [_missing_sentence(missing, criterion, facts, chart) for missing in reasons]
         said = [fact.says for fact in facts.values() if _names(fact, reasons) and not _for_a_person(fact)]
         lean = say(_LEANS[leaning.value]) if leaning else ""
-        return joined([*sentences, *(say("{clause}.", clause=clause) for clause in said if clause), lean], " ")
+        choice = _choice([missing for missing in reasons if missing.fact in alternatives], chart)
+        noted = [remark for fact in facts.values() for remark in remarks(fact)]
+        clauses = [say("{clause}.", clause=clause) for clause in (*said, *noted) if clause]
+        return joined([*sentences, *clauses, choice, lean], " ")
     short = words_of_rules(criterion.short)
     values = joined(_value(fact) for fact in facts.values())
-    shown = say(" ({values})", values=values) if values else ""
+    about = say(" ({values})", values=values) if values else ""
     if criterion.kind is Kind.EXCLUSION:
         if state > State.UNKNOWN:
-            return say("{criterion}: does not apply{shown}.", criterion=short, shown=shown)
-        return say("{criterion}: applies, and excludes{shown}.", criterion=short, shown=shown)
+            return say("{criterion}: does not apply{shown}.", criterion=short, shown=about)
+        return say("{criterion}: applies, and excludes{shown}.", criterion=short, shown=about)
     if state > State.UNKNOWN:
-        return say("{criterion}: met{shown}.", criterion=short, shown=shown)
-    return say("{criterion}: not met{shown}.", criterion=short, shown=shown)
+        return say("{criterion}: met{shown}.", criterion=short, shown=about)
+    return say("{criterion}: not met{shown}.", criterion=short, shown=about)
+
+
+def _choice(pieces: Sequence[Missing], chart: Chart) -> str:
+    """Return the sentence that names alternatives; "" for none."""
+    if not pieces:
+        return ""
+    return say("One of these may be enough: {pieces}.", pieces=joined((_piece(one, chart) for one in pieces), " or "))
+
+
+def _piece(missing: Missing, chart: Chart) -> str:
+    label = _label(missing, chart)
+    return say("{label} with a reference range", label=label) if missing.reason is Reason.NO_REFERENCE_RANGE else label
+
+
+def _label(missing: Missing, chart: Chart) -> str:
+    definition = chart.definitions.get(missing.fact)
+    return words_of_rules(definition.label["en"] if definition else missing.fact)
 
 
 def _for_a_person(fact: Fact) -> bool:
@@ -91,20 +125,21 @@ def _names(fact: Fact, reasons: Sequence[Missing]) -> bool:
 
 
 def _missing_sentence(missing: Missing, criterion: Criterion, facts: Mapping[str, Fact], chart: Chart) -> str:
-    definition = chart.definitions.get(missing.fact)
+    # A fact that another one is made of (the weight of a clearance) is read as of the day.
+    need = next((n for n in criterion.needs.values() if n.fact == missing.fact), Need(missing.fact, anchor="as_of"))
     fact = next((one for one in facts.values() if one.name == missing.fact), None)
+    if fact is None and missing.fact in chart.definitions:
+        fact = chart.fact(need)
     evidence = fact.evidence[0] if fact is not None and fact.evidence else None
     reads = sorted(chart.entries.reads.items())
     unread = joined(say("{type}: {why}", type=kind, why=read.why) for kind, read in reads if not read.complete)
-    shown = _shown(evidence) if evidence else ""
-    # A fact that another one is made of (the weight of a clearance) is read as of the day.
-    need = next((n for n in criterion.needs.values() if n.fact == missing.fact), Need(missing.fact, anchor="as_of"))
+    value = _shown(evidence) if evidence else ""
     days = _age(evidence, chart.moment.anchor if need.anchor == "anchor" else chart.moment.as_of)
     return Phrase(
         _TOO_OLD if missing.reason is Reason.STALE and days is None else _REASONS[missing.reason],
         {
-            "label": words_of_rules(definition.label["en"] if definition else missing.fact),
-            "shown": say(" {shown}", shown=shown) if shown else "",
+            "label": _label(missing, chart),
+            "shown": say(" {shown}", shown=value) if value else "",
             "says": say("{clause}; ", clause=fact.says) if fact is not None and fact.says else "",
             "why": say(" ({unread})", unread=unread) if unread else "",
             "days": days,
@@ -142,12 +177,9 @@ def _plain_value(fact: Fact) -> str:
     return fact.says or (_shown(fact.evidence[0]) if fact.evidence else "")
 
 
-def _number(value: Decimal | None) -> str:
-    return "" if value is None else plain_number(value)
-
-
 def _shown(evidence: Evidence) -> str:
     """Return a record as a person reads it: value, unit, what was made of it, day."""
-    value = evidence.value or "" if isinstance(evidence.value, str) else _number(evidence.value)
-    body = joined([" ".join(part for part in (value, evidence.unit or "") if part), evidence.note], ", ")
-    return say("{value} on {day}", value=body, day=evidence.date) if body and evidence.date else body
+    value = shown.plain_number(evidence.value) if isinstance(evidence.value, Decimal) else evidence.value or ""
+    amount = " ".join(part for part in (value, shown.unit(evidence.unit)) if part)
+    body = evidence.instead or joined([amount, evidence.note], ", ")
+    return say("{value} on {day}", value=body, day=shown.day(evidence.date)) if body and evidence.date else body

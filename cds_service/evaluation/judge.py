@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from cds_service.errors import RequestError
 from cds_service.evaluation.criterion import judge_criterion
 from cds_service.evaluation.outcome import (
+    DECEASED,
     CriterionOutcome,
     Decisive,
     PatientOutcome,
@@ -18,12 +19,15 @@ from cds_service.evaluation.outcome import (
     Verdict,
 )
 from cds_service.facts.chart import Chart, read_entries
-from cds_service.facts.fact import Evidence, Missing, Moment, Reason
-from cds_service.facts.phrase import in_language, words_of_rules
+from cds_service.facts.fact import Evidence, Fact, Missing, Moment, Reason
+from cds_service.facts.labs import new_result_until
+from cds_service.facts.need import Need
+from cds_service.facts.person import Person
+from cds_service.facts.phrase import in_language, say, words_of_rules
 from cds_service.facts.record import Record
 from cds_service.facts.unmapped import UNMAPPED, unmapped_results
 from cds_service.languages import translator
-from cds_service.logic.truth import State
+from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Choices
 from cds_service.trials.model import Ask, Library, Trial
 
@@ -125,7 +129,8 @@ def _is_observed(kind: str) -> bool:
 
 def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
     chart = chart.about(_disease_of(trial, library))
-    gate = trial.gate(_choose_gate(trial, chart))
+    gate_facts = {name: chart.fact(need) for name, need in trial.gate_needs.items()}
+    gate = trial.gate(_choose_gate(trial, gate_facts))
     as_of = chart.moment.as_of
     at = chart.at(
         Moment(
@@ -137,8 +142,11 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
     outcomes = tuple(replace(one, message_zh=in_language(one.message, chinese)) for one in judged)
     confirm = [one for one in outcomes if one.for_a_person and not one.criterion.trigger]
     rest = [one for one in outcomes if one not in confirm]
-    blocked = ("deceased",) if at.person.deceased else ()
-    status = Status.EXCLUDED if blocked else _status(rest)
+    deceased = at.person.deceased
+    blocked = (DECEASED,) if deceased is Truth.TRUE else ()
+    # To be alive is one more sentence of the AND; unknown, it excludes nobody and makes nobody a candidate.
+    alive = [State.UNKNOWN] if deceased is Truth.UNKNOWN else []
+    status = Status.EXCLUDED if blocked else _status([*alive, *(one.state for one in rest)])
     # Those leaning fail come first: they are what the card names.
     confirm.sort(key=lambda one: one.leaning is not Verdict.FAIL)
     return TrialOutcome(
@@ -148,9 +156,10 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
         blocked=blocked,
         to_confirm=tuple(one.criterion.id for one in confirm),
         criteria=outcomes,
-        decisive=_decisive(rest, library) if status is Status.NEEDS_DATA else (),
+        decisive=(*_death(at.person), *_decisive(rest, library, at)) if status is Status.NEEDS_DATA else (),
         until=min((one.until for one in outcomes if one.until and one.verdict is Verdict.PASS), default=None),
         look_again=_look_again(rest) if status is Status.NOT_NOW else None,
+        gate_facts=gate_facts,
     )
 
 
@@ -160,8 +169,8 @@ def _disease_of(trial: Trial, library: Library) -> str:
     return next((name for name in needs if library.facts[name].kind == "primary_cancer"), "")
 
 
-def _choose_gate(trial: Trial, chart: Chart) -> str:
-    values = {name: chart.fact(need).value for name, need in trial.gate_needs.items()}
+def _choose_gate(trial: Trial, gate_facts: Mapping[str, Fact]) -> str:
+    values = {name: fact.value for name, fact in gate_facts.items()}
     chosen = trial.gate_choice.value(values).now
     if not isinstance(chosen, Choices) or chosen.options is None or len(chosen.options) != 1:
         # Rule check: the facts a gate is chosen by are sightings, which are never unknown.
@@ -169,8 +178,8 @@ def _choose_gate(trial: Trial, chart: Chart) -> str:
     return str(next(iter(chosen.options)))
 
 
-def _status(outcomes: Iterable[CriterionOutcome]) -> Status:
-    state = State.all_of(one.state for one in outcomes)
+def _status(states: Iterable[State]) -> Status:
+    state = State.all_of(states)
     if state is State.UNKNOWN:
         return Status.NEEDS_DATA
     if state > State.UNKNOWN:
@@ -186,21 +195,35 @@ def _look_again(outcomes: Iterable[CriterionOutcome]) -> date | None:
     return max(known) if known and len(known) == len(days) else None
 
 
-def _decisive(outcomes: Iterable[CriterionOutcome], library: Library) -> tuple[Decisive, ...]:
+def _death(person: Person) -> tuple[Decisive, ...]:
+    """Return the question whether the patient has died, where part of a date leaves it open."""
+    if person.deceased is not Truth.UNKNOWN:
+        return ()
+    died = (person.died,) if person.died else ()
+    label = say("Whether the patient has died")
+    return (Decisive(DECEASED, label, Reason.IMPRECISE_DATE, None, (), Ask("question"), died),)
+
+
+def _decisive(outcomes: Iterable[CriterionOutcome], library: Library, chart: Chart) -> tuple[Decisive, ...]:
     """Return the missing facts of every criterion that keeps the status open, the cheapest to settle first."""
     found: dict[str, list[tuple[Missing, CriterionOutcome]]] = {}
     for one in outcomes:
         if one.state is State.UNKNOWN:
             for missing in one.reasons:
                 found.setdefault(missing.fact, []).append((missing, one))
-    decisive = [_one_decisive(name, cases, library) for name, cases in found.items()]
+    decisive = [_one_decisive(name, cases, library, chart) for name, cases in found.items()]
     return tuple(sorted(decisive, key=lambda one: _COST.index(one.ask.kind)))
 
 
-def _one_decisive(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], library: Library) -> Decisive:
+def _one_decisive(
+    name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], library: Library, chart: Chart
+) -> Decisive:
     definition = library.facts[name]
     reason = cases[0][0].reason
     leanings = {one.leaning for _, one in cases}
+    needs = [need for _, one in cases for need in one.criterion.needs.values() if need.fact == name]
+    # A fact that another one is made of (the weight of a clearance) is read as of the day.
+    need = needs[0] if needs else Need(name, anchor="as_of")
     ask = Ask("access", definition.ask.system, definition.ask.code) if reason is Reason.NOT_FETCHED else definition.ask
     return Decisive(
         fact=name,
@@ -209,8 +232,18 @@ def _one_decisive(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]], 
         leaning=leanings.pop() if len(leanings) == 1 else None,
         criteria=tuple(one.criterion.id for _, one in cases),
         ask=ask,
-        evidence=_evidence_of(name, cases),
+        evidence=_evidence_of(name, cases) or chart.fact(need).evidence,
+        alternatives=_alternatives(name, [one for _, one in cases]),
+        new_until=None if reason is Reason.NOT_FETCHED else new_result_until(chart, need, definition),
     )
+
+
+def _alternatives(name: str, outcomes: Sequence[CriterionOutcome]) -> tuple[str, ...]:
+    """Return the facts that could stand in for one in all of its criteria."""
+    if not all(name in one.alternatives for one in outcomes):
+        return ()
+    first, *rest = outcomes
+    return tuple(fact for fact in first.alternatives if fact != name and all(fact in o.alternatives for o in rest))
 
 
 def _evidence_of(name: str, cases: Sequence[tuple[Missing, CriterionOutcome]]) -> tuple[Evidence, ...]:

@@ -6,14 +6,17 @@ Field names and values are stable (the eligibility contract, section 5).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.logic.truth import State
 from cds_service.trials.model import Ask, Criterion, Trial
+
+DECEASED: Final = "deceased"
+"""What excludes apart from any criterion; as a decisive fact: whether the patient has died."""
 
 
 class Verdict(StrEnum):
@@ -48,6 +51,7 @@ class CriterionOutcome:
         notes: annotations (``assumed-absent``, ...).
         message: one sentence for people.
         message_zh: the same in Simplified Chinese; "" when nobody said it.
+        alternatives: missing facts any one of which, known alone, could make it pass.
     """
 
     criterion: Criterion
@@ -60,6 +64,7 @@ class CriterionOutcome:
     notes: tuple[str, ...]
     message: str
     message_zh: str = ""
+    alternatives: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -88,9 +93,12 @@ class Decisive:
         label: its name for people.
         reason: why it is missing.
         leaning: what the evidence at hand would give for its criteria.
-        criteria: ids of the criteria it decides.
+        criteria: ids of the criteria it decides; none for :data:`DECEASED`.
         ask: what to order or ask.
         evidence: what is on record of it (a stale value, say).
+        alternatives: other decisive facts, each of which could make every one of its criteria pass in its stead.
+        new_until: the last day on which a result made on the day of judgement would count; None when none would, or
+            when time does not matter.
     """
 
     fact: str
@@ -100,6 +108,13 @@ class Decisive:
     criteria: tuple[str, ...]
     ask: Ask
     evidence: tuple[Evidence, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    new_until: date | None = None
+
+    @property
+    def last(self) -> Evidence | None:
+        """The value on record that does not count, or not enough; None for none."""
+        return next((one for one in self.evidence if one.value is not None), None)
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,7 @@ class TrialOutcome:
         decisive: empty unless the status is ``needs-data``; the cheapest to settle first.
         until: the last day on which all data behind a candidate still count.
         look_again: for ``not-now``, the earliest day on which it may turn, when that can be told.
+        gate_facts: what the gate was chosen by, by variable name.
     """
 
     trial: Trial
@@ -127,6 +143,7 @@ class TrialOutcome:
     decisive: tuple[Decisive, ...]
     until: date | None = None
     look_again: date | None = None
+    gate_facts: Mapping[str, Fact] = field(default_factory=dict)
 
     @property
     def decided(self) -> int:
@@ -223,5 +240,8 @@ def _decisive_json(decisive: Decisive) -> dict[str, Any]:
         "reason": decisive.reason.value,
         "leaning": decisive.leaning.value if decisive.leaning else None,
         "criteria": list(decisive.criteria),
+        "alternatives": list(decisive.alternatives),
+        "last": _evidence_json(decisive.last) if decisive.last else None,
+        "new_until": decisive.new_until.isoformat() if decisive.new_until else None,
         "ask": {"kind": ask.kind, **({"system": ask.system, "code": ask.code} if ask.code else {})},
     }

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.codes import AJCC, UICC
-from cds_service.facts.dates import ANY_TIME, latest
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.fact import Fact, Reason
@@ -20,7 +19,7 @@ from cds_service.facts.names import edition_in, plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import say
-from cds_service.facts.staged import Axis, StageRecord
+from cds_service.facts.staged import Axis, StageRecord, winning
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import ANY_CHOICE, Choices
 
@@ -37,14 +36,14 @@ def stage_category(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     Options: ``axis`` ("T", "N", "M" or "group"); for T and N ``value_set`` (what was asked) and
     ``answer_value_set``; ``edition``, when only one staging edition counts.
     """
-    name, axis = definition.name, Axis(definition.options["axis"])
+    name, axis = definition.name, _axis(definition)
     records = [replace(one, value=_main(one.value)) for one in _records(chart, definition, axis)]
     usable = [one for one in records if one.usable]
     if recurrent := [one for one in usable if one.recurrent]:
         return _unknown(name, Reason.CONFLICT, recurrent, says=say("staged as recurrent"))
-    coded = [one for one in usable if one.value and not one.by_text and not one.restaging]
+    coded = [one for one in usable if _counts(one)]
     placed = [(one, chart.disease.at_diagnosis(one.when)) for one in coded]
-    if then := _winning([one for one, answer in placed if answer is Truth.TRUE]):
+    if then := winning([one for one, answer in placed if answer is Truth.TRUE]):
         return _judged(chart, definition, then)
     for reason, found in (
         (Reason.IMPRECISE_DATE, [one for one, answer in placed if answer is Truth.UNKNOWN]),
@@ -59,6 +58,22 @@ def stage_category(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     if unmapped := [one for one in usable if not one.value and one.shown]:
         return _unknown(name, Reason.UNMAPPED_CODE, unmapped)
     return _unknown(name, Reason.NO_RECORD)
+
+
+def recorded_at_diagnosis(chart: Chart, definition: FactDefinition) -> list[StageRecord]:
+    """Return the coded records of a category that were certainly made at diagnosis, restagings left out."""
+    records = (replace(one, value=_main(one.value)) for one in _records(chart, definition, _axis(definition)))
+    return [
+        one for one in records if one.usable and _counts(one) and chart.disease.at_diagnosis(one.when) is Truth.TRUE
+    ]
+
+
+def _axis(definition: FactDefinition) -> Axis:
+    return Axis(definition.options["axis"])
+
+
+def _counts(one: StageRecord) -> bool:
+    return bool(one.value) and not one.by_text and not one.restaging and not one.recurrent
 
 
 def _unknown(
@@ -92,12 +107,6 @@ def _judged(chart: Chart, definition: FactDefinition, then: Sequence[StageRecord
     # Until the first treatment another examination can still change it.
     later = side if chart.disease.treated else ANY_CHOICE
     return Fact.known(name, side, later=later, evidence=tuple(one.evidence for one in then), says=value)
-
-
-def _winning(records: Sequence[StageRecord]) -> list[StageRecord]:
-    """Return the latest; a proven metastasis wins over a clinical M0."""
-    pool = [one for one in records if one.pathologic and one.metastatic] or list(records)
-    return [pool[at] for at in latest([one.when or ANY_TIME for one in pool])] if pool else []
 
 
 def _side(records: Sequence[StageRecord]) -> Choices | None:

@@ -121,8 +121,24 @@ def latest(times: list[When]) -> list[int]:
     """Return the positions of those that nothing else is certainly later than.
 
     More than one means that their order cannot be told (same instant, or a date-only value of that day).
+    Each is compared with the latest of its own exactness, and with the latest day of the others: see
+    :meth:`When.before`.
     """
-    found = [at for at, one in enumerate(times) if not any(one.before(other) for other in times)]
+    last_instant = max((one.instant for one in times if one.instant is not None), default=None)
+    last_wall = max((one.wall for one in times if one.instant is None and one.wall is not None), default=None)
+    instant_day = max((one.first for one in times if one.instant is not None), default=date.min)
+    wall_day = max((one.first for one in times if one.instant is None and one.wall is not None), default=date.min)
+    bare_day = max((one.first for one in times if one.wall is None), default=date.min)
+    found = []
+    for at, one in enumerate(times):
+        if one.instant is not None:
+            outdone = one.instant != last_instant or one.last < max(wall_day, bare_day)
+        elif one.wall is not None:
+            outdone = one.wall != last_wall or one.last < max(instant_day, bare_day)
+        else:
+            outdone = one.last < max(instant_day, wall_day, bare_day)
+        if not outdone:
+            found.append(at)
     return found or list(range(len(times)))
 
 

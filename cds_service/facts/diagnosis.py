@@ -74,8 +74,16 @@ class Diagnosis:
 
     def is_about(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
         """Say whether a result is about this disease: its focus, when it names a Condition, decides."""
-        named = [c for c in conditions for f in entry.focus if same_reference(f, c.reference)]
+        named = _focused(entry, conditions)
         return not named or any(c.reference in self.concerned for c in named)
+
+    def may_be_anothers(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
+        """Say whether a result names no Condition, and another active cancer may be what it is about."""
+        return self.other_active_cancer and not _focused(entry, conditions)
+
+
+def _focused(entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> list[ConditionEntry]:
+    return [c for c in conditions for f in entry.focus if same_reference(f, c.reference)]
 
 
 def diagnose(chart: Chart) -> Diagnosis:

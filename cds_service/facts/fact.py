@@ -47,7 +47,8 @@ class Evidence:
         value: as recorded: a number, or a code's display or text; None when the record has none.
         unit: as recorded.
         date: the calendar day (or part of one) written in the record, ISO 8601.
-        note: what was made of it: "= 121 g/L", "upper limit 21 umol/L".
+        note: what was made of it, for people: "= 121 g/L", "upper limit 21 µmol/L".
+        instead: what people read instead of the value and its note: an age, not the date of birth.
     """
 
     resource: str
@@ -55,6 +56,7 @@ class Evidence:
     unit: str | None = None
     date: str | None = None
     note: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ is a metastasis and is ignored. Source: the eligibility contract, section 6; cli
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cds_service.facts.codes import ICD_O_3
@@ -20,7 +20,7 @@ from cds_service.facts.labs import cited
 from cds_service.facts.names import histology_side
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
-from cds_service.logic.values import EITHER
+from cds_service.logic.values import EITHER, NO
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -36,6 +36,7 @@ class _Report:
         confirm: whether the code's meaning must be confirmed.
         by_text: whether only text gives the side.
         from_site: whether it is a problem-list entry's own code.
+        doubtful: whether it says "another type", and another active cancer may be what it is about.
     """
 
     evidence: Evidence
@@ -46,12 +47,15 @@ class _Report:
     confirm: bool = False
     by_text: bool = False
     from_site: bool = False
+    doubtful: bool = False
 
 
 def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return whether the histology is one of the types asked for."""
     name = definition.name
     reports = list(_reports(chart, definition))
+    doubtful = [one for one in reports if one.doubtful]
+    reports = [one for one in reports if not one.doubtful]
     final = [one for one in reports if one.final]
     specific = [one for one in final if one.side is not None and not one.by_text]
     if specific:
@@ -72,6 +76,10 @@ def histology(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         sides = {one.side for one in pending}
         lean = yes_or_no(sides.pop()) if len(sides) == 1 else None
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=lean, evidence=tuple(one.evidence for one in pending))
+    if doubtful:
+        evidence = tuple(one.evidence for one in doubtful)
+        says = say("a report that may be of another active cancer")
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=NO, evidence=evidence, says=says)
     named = [one for one in final if one.by_text]
     if named:
         sides = {one.side for one in named}
@@ -108,7 +116,11 @@ def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
             continue
         if frame.is_about(entry, chart.conditions):
             evidence = cited(entry)
-            yield _judge(chart, definition, entry.answer, evidence, entry.when, final=entry.usable)
+            report = _judge(chart, definition, entry.answer, evidence, entry.when, final=entry.usable)
+            yield replace(
+                report,
+                doubtful=report.final and report.side is False and frame.may_be_anothers(entry, chart.conditions),
+            )
     sites = [*options["site_value_sets"], *options["not_carcinoma_value_sets"]]
     for condition in chart.conditions:
         if condition.refuted or not any(condition.code.find(chart.value_sets[name]) for name in sites):

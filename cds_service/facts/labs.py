@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from cds_service.facts import units
+from cds_service.facts import shown, units
 from cds_service.facts.dates import ANY_TIME, latest, shift
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
@@ -20,6 +20,7 @@ from cds_service.facts.limits import SITE_LIMIT, upper_limits
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.observations import Amount, ObservationEntry
 from cds_service.facts.phrase import joined, say
+from cds_service.facts.shown import plain_number
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -43,6 +44,26 @@ def window_of(chart: Chart, need: Need, definition: FactDefinition) -> Window:
     if days is None:
         days = int(definition.options.get("within_days", LAB_WINDOW_DAYS))
     return Window(shift(end, -days), end)
+
+
+WINDOWED_KINDS: Final = frozenset({"lab", "performance_status", "graded_scale", "qualitative_result"})
+"""The kinds of fact that a result counts for only within a window."""
+
+
+def new_result_until(chart: Chart, need: Need, definition: FactDefinition) -> date | None:
+    """Return the last day on which a result made on the day of judgement would still count; None when it never would.
+
+    Args:
+        chart: the record at a moment.
+        need: where and how long a result counts.
+        definition: of the fact; None for a kind without a window.
+    """
+    if definition.kind not in WINDOWED_KINDS:
+        return None
+    window, today = window_of(chart, need, definition), chart.moment.as_of
+    if window.last > today:
+        return window.last if today >= window.first else None
+    return shift(today, (window.last - window.first).days)
 
 
 @dataclass(frozen=True)
@@ -136,9 +157,14 @@ def _annotated(
         notes.append("newer-result-not-final")
     if any(entry.only_issued for entry in newest):
         notes.append("dated-by-report")
+    return replace(fact.noting(*notes), until=counts_until(newest, window, need, chart))
+
+
+def counts_until(entries: Sequence[ObservationEntry], window: Window, need: Need, chart: Chart) -> date | None:
+    """Return the last day on which results still count; None when the window's end does not move with the day."""
+    times = [entry.when for entry in entries if entry.when is not None]
     lapses = need.anchor == "as_of" or chart.moment.anchor == chart.moment.as_of
-    until = shift(min(t.first for t in times), (window.last - window.first).days) if times and lapses else None
-    return replace(fact.noting(*notes), until=until)
+    return shift(min(t.first for t in times), (window.last - window.first).days) if times and lapses else None
 
 
 def measure(chart: Chart, definition: FactDefinition, need: Need, entry: ObservationEntry) -> Measured:
@@ -170,7 +196,7 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
             return Measured(ANY_NUMBER, Missing(definition.name, Reason.UNIT_UNUSABLE))
         unit = need.unit or units.canonical_unit(analyte)
         same = entry.amount.unit is None or units.normalise_unit(entry.amount.unit) == units.normalise_unit(unit)
-        note = "" if same or not entry.amount.exact else f"= {plain_number(target.low)} {unit}"
+        note = "" if same or not entry.amount.exact else f"= {plain_number(target.low)} {shown.unit(unit)}"
         return Measured(Numbers((target,)), inexact, note)
     stated = chart.site.limits.get(definition.options["value_set"], ()) if chart.site else ()
     limits = upper_limits(entry, analyte, chart.person, stated)
@@ -183,20 +209,15 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
     missing = inexact
     if len(limits.highs) > 1:
         missing = Missing("sex", Reason.NO_RECORD)
-    unit = _shown_unit(units.canonical_unit(analyte))
-    shown = joined((plain_number(high) for high in limits.highs), " or ")
-    high = say("{value} {unit}", value=shown, unit=unit) if unit else shown
+    unit = shown.unit(units.canonical_unit(analyte))
+    listed = joined((plain_number(high) for high in limits.highs), " or ")
+    high = say("{value} {unit}", value=listed, unit=unit) if unit else listed
     note = (
         say("site limit {limit}", limit=high) if SITE_LIMIT in limits.notes else say("upper limit {limit}", limit=high)
     )
     if entry.amount.exact and len(limits.highs) == 1:
-        note = say("{ratio} x ULN; {limit}", ratio=plain_number(numbers.intervals[0].low), limit=note)
+        note = say("{ratio} × ULN; {limit}", ratio=shown.ratio(numbers.intervals[0].low), limit=note)
     return Measured(numbers, missing, note, limits.notes)
-
-
-def _shown_unit(unit: str) -> str:
-    """Return a unit for people; UCUM's signs for "no unit" are none."""
-    return "" if unit == "1" or unit.startswith("{") else unit
 
 
 def _converted(analyte: str, amount: Amount, unit: str | None) -> Interval | None:
@@ -214,19 +235,6 @@ def _divided(interval: Interval, by: Decimal) -> Interval:
     low = None if interval.low is None else interval.low / by
     high = None if interval.high is None else interval.high / by
     return replace(interval, low=low, high=high)
-
-
-def plain_number(value: Decimal | None) -> str:
-    """Return a number for people: at most four significant digits, no exponent.
-
-    >>> plain_number(Decimal("121.0")), plain_number(Decimal("1.23456")), plain_number(Decimal("240"))
-    ('121', '1.235', '240')
-    """
-    if value is None:
-        return "?"
-    rounded = value if abs(value) >= 1000 else Decimal(f"{value:.4g}")
-    text = f"{rounded:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def cited(entry: ObservationEntry, note: str = "") -> Evidence:

@@ -18,11 +18,11 @@ from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.labs import cited
-from cds_service.facts.names import doubted, plain
+from cds_service.facts.names import plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import joined, say
-from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, notes_of, spread
+from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, named_in_text, notes_of, spread
 from cds_service.facts.staging import (
     Baseline,
     Meaning,
@@ -121,11 +121,7 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
         )
     named = [c for c in chart.conditions if _names_distant(c.code) and not c.refuted]
     if named and fact.missing[0].reason in (Reason.NO_RECORD, Reason.UNMAPPED_CODE):
-        lean = None if all(doubted(c.code.label) for c in named) else YES
-        evidence = tuple(cited_condition(one) for one in named)
-        return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
-        )
+        return named_in_text(name, named)
     return fact
 
 
@@ -185,11 +181,7 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
         c for c in chart.conditions if _by_text(c.code) and _LIVER_WORDS.search(plain(c.code.label)) and not c.refuted
     ]
     if named:
-        lean = None if all(doubted(c.code.label) for c in named) else YES
-        evidence = tuple(cited_condition(one) for one in named)
-        return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
-        )
+        return named_in_text(name, named)
     base = baseline(chart)
     distant = spread(chart, chart.value_sets[disease_options(chart)["distant_value_set"]])
     if base.category == "M0" and not base.later and not distant.ours and not distant.unlinked:

@@ -56,6 +56,7 @@ FACT_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "response_after_cycles": {"other_half": "treatment_seen"},
     "renal_filtration": {"creatinine": "lab", "weight": "lab", "clearance": "lab", "egfr": "lab"},
     "clearance_alone": {"creatinine": "lab", "weight": "lab", "clearance": "lab"},
+    "metastatic_stage": {"t_category": "tn_category", "n_category": "tn_category"},
 }
 """By fact kind: the options that name another fact, and the kind that this one must be of."""
 

@@ -14,6 +14,7 @@ from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
 from cds_service.facts.record import Source
+from cds_service.logic.truth import Truth
 from cds_service.logic.values import ANY_CHOICE, ANY_NUMBER, Choices, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ class Person:
         birth: range of possible birth days; None when there is none or it cannot be read.
         birth_missing: why ``birth`` is None.
         sexes: the possible sexes: one, or both when it is not stated (administrative "other" states none).
-        deceased: whether the patient had died by the day.
+        deceased: whether the patient had died by the day; unknown when only part of a date is recorded, and the day
+            lies in it.
+        died: the recorded day of death.
     """
 
     reference: str
     birth: When | None
     birth_missing: Reason
     sexes: tuple[str, ...]
-    deceased: bool
+    deceased: Truth
+    died: Evidence | None = None
 
     def ages(self, on: When) -> Numbers | None:
         """Return the possible ages in completed years on a day (or any of a range of days)."""
@@ -69,20 +73,24 @@ def read_person(patient: Source, as_of: date) -> Person:
         birth_missing=missing,
         sexes=(gender,) if gender in SEXES else SEXES,
         deceased=_deceased(body.get("deceasedBoolean"), body.get("deceasedDateTime"), as_of),
+        died=Evidence(patient.reference, text_of(body["deceasedDateTime"])) if body.get("deceasedDateTime") else None,
     )
 
 
-def _deceased(flag: object, day: object, as_of: date) -> bool:
+def _deceased(flag: object, day: object, as_of: date) -> Truth:
     if flag is not None and flag is not False:
         # Anything that is not a plain "no": a death is not to be missed for a mistyped flag.
-        return text_of(flag).lower() != "false"
+        return Truth.of(text_of(flag).lower() != "false")
     if day is None:
-        return False
+        return Truth.FALSE
     try:
-        return When.parse(day).first <= as_of
+        died = When.parse(day)
     except ValueError:
         # A death whose date cannot be read is still a death.
-        return True
+        return Truth.TRUE
+    if died.first > as_of:
+        return Truth.FALSE
+    return Truth.TRUE if died.last <= as_of else Truth.UNKNOWN
 
 
 def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
@@ -93,7 +101,7 @@ def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         return Fact.unknown(definition.name, ANY_NUMBER, person.birth_missing)
     youngest = min(i.low for i in today.intervals if i.low is not None)
     born = say("birth date")
-    evidence = Evidence(person.reference, person.birth.text, None, chart.moment.as_of.isoformat(), born)
+    evidence = Evidence(person.reference, person.birth.text, None, chart.moment.as_of.isoformat(), born, _years(today))
     fact = Fact.known(
         definition.name,
         today,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
-from cds_service.facts.names import doubted, names_nasopharyngeal_carcinoma
+from cds_service.facts.names import names_nasopharyngeal_carcinoma
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
-from cds_service.facts.spread import cited_condition, notes_of
+from cds_service.facts.spread import cited_condition, named_in_text, notes_of
 from cds_service.logic.values import EITHER, NO, YES
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
     named = [e for e in chart.conditions if _only_named(chart, e) and not e.refuted]
     if named:
-        lean = None if all(doubted(entry.code.label) for entry in named) else YES
-        evidence = tuple(cited_condition(entry) for entry in named)
-        return Fact.unknown(
-            name, EITHER, Reason.CLINICIAN, lean=lean, evidence=evidence, says=say("named in text only")
-        )
+        return named_in_text(name, named)
     return _absent(chart, name, definition)
 
 

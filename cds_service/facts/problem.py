@@ -71,13 +71,16 @@ def _judged(
     if disputed := [e for e in confirmed if any(e.shares_code_with(r) for r in standing)]:
         evidence = tuple(cited_condition(entry) for entry in (*disputed, *standing))
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
-    counts = {entry.reference: _counts(entry, options, chart.moment.as_of) for entry in found}
-    present = [entry for entry in confirmed if counts[entry.reference] is Truth.TRUE]
+
+    def counts(entry: ConditionEntry) -> Truth:
+        return _counts(entry, options, chart.moment.as_of)
+
+    present = [entry for entry in confirmed if counts(entry) is Truth.TRUE]
     if present:
         return _present(name, present, options)
     for reason, entries in (
-        (Reason.IMPRECISE_DATE, [entry for entry in confirmed if counts[entry.reference] is Truth.UNKNOWN]),
-        (Reason.NOT_FINAL, [e for e in found if e.unsure and counts[e.reference] is not Truth.FALSE]),
+        (Reason.IMPRECISE_DATE, [entry for entry in confirmed if counts(entry) is Truth.UNKNOWN]),
+        (Reason.NOT_FINAL, [e for e in found if e.unsure and counts(e) is not Truth.FALSE]),
         (Reason.CLINICIAN, remembered),
     ):
         if entries:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from cds_service.facts.dates import ANY_TIME, latest, shift
+from cds_service.facts.dates import ANY_TIME, latest
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason, yes_or_no
-from cds_service.facts.labs import cited, window_of
+from cds_service.facts.labs import cited, counts_until, window_of
 from cds_service.facts.names import plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
@@ -38,7 +39,7 @@ def qualitative_result(chart: Chart, definition: FactDefinition, need: Need) -> 
     usable = [entry for entry in found if entry.usable and entry.has_value]
     newest = [usable[at] for at in latest([entry.when or ANY_TIME for entry in usable])] if usable else []
     if any((entry.when or ANY_TIME).certainly_within(window.first, window.last) for entry in newest):
-        return _judged(definition, newest, (window.last - window.first).days, lapses=chart.moment.anchor == window.last)
+        return _judged(definition, newest, counts_until(newest, window, need, chart))
     perhaps = [entry for entry in found if (entry.when or ANY_TIME).perhaps_within(window.first, window.last)]
     for reason, entries in (
         (Reason.IMPRECISE_DATE, [entry for entry in newest if entry in perhaps]),
@@ -53,7 +54,7 @@ def qualitative_result(chart: Chart, definition: FactDefinition, need: Need) -> 
     return Fact.unknown(name, EITHER, Reason.NO_RECORD) if not newest else _unknown(definition, Reason.STALE, newest)
 
 
-def _judged(definition: FactDefinition, entries: Sequence[ObservationEntry], days: int, *, lapses: bool) -> Fact:
+def _judged(definition: FactDefinition, entries: Sequence[ObservationEntry], until: date | None) -> Fact:
     sides = {_coded_side(definition, entry) for entry in entries}
     if None in sides:
         return _unknown(definition, Reason.CLINICIAN, entries, says=say("not given as a code"))
@@ -61,8 +62,6 @@ def _judged(definition: FactDefinition, entries: Sequence[ObservationEntry], day
         return _unknown(definition, Reason.CONFLICT, entries)
     side = yes_or_no(sides.pop())
     assert side is not None  # noqa: S101 (None was told apart above)
-    times = [entry.when for entry in entries if entry.when is not None]
-    until = shift(min(time.first for time in times), days) if times and lapses else None
     says = say("positive") if True in (side.options or ()) else say("negative")
     return Fact.known(definition.name, side, evidence=tuple(cited(one) for one in entries), says=says, until=until)
 

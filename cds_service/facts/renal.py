@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 from cds_service.facts.dates import When
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
-from cds_service.facts.labs import plain_number
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.phrase import joined, say, words_of_rules
+from cds_service.facts.shown import plain_number
+from cds_service.facts.shown import unit as unit_for_people
 from cds_service.logic.values import ANY_NUMBER, Interval, Numbers, Value
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ def renal_filtration(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     weight = chart.fact(Need(options["weight"], anchor="as_of"))
     clearance = _reported(chart, need, options["clearance"]) or _clearance(chart, creatinine, weight)
     rate = _reported(chart, need, options["egfr"]) or _rate(chart, creatinine)
-    evidence = tuple(dict.fromkeys((*clearance.evidence, *rate.evidence, *creatinine.evidence)))
+    decides = (*clearance.evidence, *rate.evidence, *creatinine.evidence)
+    if clearance.numbers is None and not clearance.reported:
+        decides = (*rate.evidence, *creatinine.evidence, *clearance.evidence)
+    evidence = tuple(dict.fromkeys(decides))
     says = joined(one.says for one in (clearance, rate))
     until = min((f.until for f in (creatinine, weight) if f.until), default=None)
     name = definition.name
@@ -97,7 +101,8 @@ def renal_filtration(chart: Chart, definition: FactDefinition, need: Need) -> Fa
             # Estimates on two sides: the missing limit first, and only then a person.
             missing = ratio.missing or missing or rate.missing or (Missing(name, Reason.CLINICIAN),)
         return Fact(name, Value(numbers, ANY_NUMBER), numbers, missing, evidence, says=says, until=until)
-    missing = tuple(dict.fromkeys((*ratio.missing, *clearance.missing)))
+    # What the filtration itself lacks; creatinine's limit is a missing piece of its own.
+    missing = tuple(dict.fromkeys(clearance.missing or ratio.missing))
     if rate.numbers is not None and rate.reported:
         # It may pass; a fail needs the clearance.
         numbers = Numbers(tuple(Interval(low=i.low, low_open=i.low_open) for i in rate.numbers.intervals))
@@ -146,7 +151,7 @@ def _reported(chart: Chart, need: Need, fact_name: str) -> _Estimate | None:
         return _Estimate(None, reported=True, missing=fact.missing, evidence=fact.evidence)
     first = fact.evidence[0]
     label = words_of_rules(chart.definitions[fact_name].label["en"])
-    says = say("{label} {value} {unit} reported", label=label, value=first.value, unit=first.unit or "")
+    says = say("{label} {value} {unit} reported", label=label, value=first.value, unit=unit_for_people(first.unit))
     return _Estimate(fact.value.now, reported=True, missing=fact.missing, evidence=fact.evidence, says=says)
 
 
@@ -154,10 +159,11 @@ def _clearance(chart: Chart, creatinine: Fact, weight: Fact) -> _Estimate:
     missing = (*creatinine.missing, *weight.missing, *_age_missing(chart, creatinine))
     kilograms, doses = _points(weight.value.now), _points(creatinine.value.now)
     found = _for_each(chart, creatinine, lambda age, sex, scr: [cockcroft_gault(age, sex, kg, scr) for kg in kilograms])
-    leaned = _lean_points(creatinine)
-    lean = _for_each(chart, creatinine, lambda a, s, scr: [cockcroft_gault(a, s, kg, scr) for kg in kilograms], leaned)
+    leaned, weights = _lean_points(creatinine), _lean_points(weight)
+    lean = _for_each(chart, creatinine, lambda a, s, scr: [cockcroft_gault(a, s, kg, scr) for kg in weights], leaned)
     if found is None or not doses or not kilograms:
-        return _Estimate(None, reported=False, missing=missing, leaning=lean if kilograms else None)
+        lean = lean if weights else None
+        return _Estimate(None, reported=False, missing=missing, evidence=weight.evidence, leaning=lean)
     inputs = _inputs(chart, creatinine, kilograms)
     says = say("clearance {value} mL/min by Cockcroft-Gault ({inputs})", value=_shown(found), inputs=inputs)
     return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), weight.evidence, says)
@@ -168,7 +174,7 @@ def _rate(chart: Chart, creatinine: Fact) -> _Estimate:
     lean = _for_each(chart, creatinine, lambda age, sex, scr: [ckd_epi_2021(age, sex, scr)], _lean_points(creatinine))
     if found is None:
         return _Estimate(None, reported=False, leaning=lean)
-    says = say("eGFR {value} mL/min/1.73 m2 by CKD-EPI 2021", value=_shown(found))
+    says = say("eGFR {value} mL/min/1.73 m² by CKD-EPI 2021", value=_shown(found))
     return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), (), says)
 
 

@@ -19,6 +19,7 @@ from cds_service.facts.names import response_in
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import joined, say
+from cds_service.facts.shown import day
 from cds_service.facts.treated import TreatmentClass
 from cds_service.facts.treatment import TREATMENT_TYPES, other_half_named
 from cds_service.logic.values import EITHER, NO, Choices
@@ -72,7 +73,7 @@ def _in_induction(name: str, cycles: Cycles, least: int, evidence: tuple[object,
     says: str = say("in induction: {begun} of {least} cycles begun", begun=begun, least=least)
     if cycles.starts:
         look_again = cycles.starts[-1] + timedelta(days=CYCLE_LENGTH_DAYS * (least - begun))
-        later = say("look again after cycle {least}, about {day}", least=least, day=look_again)
+        later = say("look again after cycle {least}, about {day}", least=least, day=day(look_again))
         says = joined([says, later], ", ")
     return Fact.known(name, NO, evidence=evidence, says=says, look_again=look_again)
 

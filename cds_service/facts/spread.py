@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from cds_service.facts.codes import ValueSet
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.elements import same_reference
-from cds_service.facts.fact import Evidence
+from cds_service.facts.fact import Evidence, Fact, Reason
+from cds_service.facts.names import doubted
+from cds_service.facts.phrase import say
 from cds_service.logic.truth import Truth
+from cds_service.logic.values import EITHER, YES
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -79,6 +82,23 @@ def at_diagnosis(chart: Chart, entries: Sequence[ConditionEntry], answer: Truth)
 def cited_condition(entry: ConditionEntry, note: str = "") -> Evidence:
     """Return a problem-list entry as evidence."""
     return Evidence(entry.reference, entry.code.label or None, None, entry.when.text if entry.when else None, note)
+
+
+def named_in_text(name: str, entries: Sequence[ConditionEntry]) -> Fact:
+    """Return the unknown of entries that only words name; words of doubt lean to nothing.
+
+    Args:
+        name: the fact.
+        entries: at least one.
+    """
+    return Fact.unknown(
+        name,
+        EITHER,
+        Reason.CLINICIAN,
+        lean=None if all(doubted(entry.code.label) for entry in entries) else YES,
+        evidence=tuple(cited_condition(entry) for entry in entries),
+        says=say("named in text only"),
+    )
 
 
 def notes_of(entries: Sequence[ConditionEntry]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.facts.codes import AJCC, UICC, ValueSet
 from cds_service.facts.conditions import ConditionEntry
-from cds_service.facts.dates import When
+from cds_service.facts.dates import ANY_TIME, When, latest
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Evidence
 from cds_service.facts.names import edition_in, metastasis_side, stage_group_in
@@ -75,6 +75,13 @@ class StageRecord:
         """The record as evidence."""
         edition = f"edition {self.edition}" if self.edition else ""
         return Evidence(self.reference, self.shown or self.value, None, self.when.text if self.when else None, edition)
+
+
+def winning(records: Sequence[StageRecord]) -> list[StageRecord]:
+    """Return the records of one axis that count: the latest, but a pathologic M1 over a clinical M0."""
+    proven = [one for one in records if one.pathologic and one.metastatic]
+    pool = proven or list(records)
+    return [pool[at] for at in latest([one.when or ANY_TIME for one in pool])] if pool else []
 
 
 def stage_records(

@@ -15,11 +15,12 @@ from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import ANY_TIME, latest
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.diagnosis import disease_options
+from cds_service.facts.extent import with_extent
 from cds_service.facts.fact import Evidence, Fact, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
 from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, spread
-from cds_service.facts.staged import Axis, StageRecord
+from cds_service.facts.staged import Axis, StageRecord, winning
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import EITHER, NO, YES, Choices
 
@@ -74,7 +75,7 @@ def baseline(chart: Chart) -> Baseline:
     placed = [(one, Truth.FALSE if one.restaging else frame.at_diagnosis(one.when)) for one in coded]
     then = [one for one, answer in placed if answer is Truth.TRUE]
     m = [one for one in then if one.axis is Axis.METASTASIS and one.value[:2] in ("M0", "M1")]
-    winners = _winning(m)
+    winners = winning(m)
     sides = {one.metastatic for one in winners}
     open_m = [
         one
@@ -102,13 +103,6 @@ def baseline(chart: Chart) -> Baseline:
     )
 
 
-def _winning(records: Sequence[StageRecord]) -> list[StageRecord]:
-    """Return the M records that count: the latest, but a pathologic M1 over a clinical M0."""
-    proven = [one for one in records if one.pathologic and one.metastatic]
-    pool = proven or list(records)
-    return [pool[at] for at in latest([one.when or ANY_TIME for one in pool])] if pool else []
-
-
 Table = Mapping[str, Mapping[str, str]]
 
 
@@ -129,8 +123,17 @@ def meaning(record: StageRecord, table: Table) -> Meaning | None:
 
 
 def metastatic_stage(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
-    """Return whether the disease was stage IV by distant metastasis at diagnosis."""
-    name, base, table = definition.name, baseline(chart), _table(chart)
+    """Return whether the disease was stage IV by distant metastasis at diagnosis.
+
+    Options: ``t_category`` and ``n_category``, the facts that T and N are read by; what they say against the group is
+    noted.
+    """
+    base = baseline(chart)
+    return with_extent(chart, definition, _stage(chart, definition.name, base), latest_groups(base))
+
+
+def _stage(chart: Chart, name: str, base: Baseline) -> Fact:
+    table = _table(chart)
     found = spread(chart, chart.value_sets[disease_options(chart)["distant_value_set"]])
     beside = at_diagnosis(chart, found.ours, Truth.TRUE)
     evidence = tuple(one.evidence for one in (*base.m, *base.groups))

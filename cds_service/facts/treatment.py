@@ -13,6 +13,7 @@ from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import joined, say
+from cds_service.facts.shown import day
 from cds_service.facts.treated import Treatment, TreatmentClass
 from cds_service.logic.values import EITHER, NO, YES, Choices
 
@@ -103,6 +104,6 @@ def _in_doubt(one: Treatment) -> str:
 
 def _named(treatments: Sequence[Treatment]) -> str:
     return joined(
-        say("{treatment} ({day})", treatment=one.label, day=one.when.text if one.when else say("undated"))
+        say("{treatment} ({day})", treatment=one.label, day=day(one.when.text) if one.when else say("undated"))
         for one in treatments
     )

@@ -89,7 +89,7 @@ def medication_reader(resource_type: str, medications: Mapping[str, Mapping[str,
         status = text_of(body.get("status"))
         if status in ("entered-in-error", "cancelled"):
             return
-        code, found = _drug(body, medications)
+        code, found = drug_of(body, medications)
         if not code.readable:
             raise UnreadableError
         given = _given(resource_type, status, body)
@@ -154,7 +154,7 @@ def _given(resource_type: str, status: str, body: Mapping[str, Any]) -> Given:
     return Given.NOT_GIVEN if status in known else Given.PERHAPS
 
 
-def _drug(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> tuple[Coded, bool]:
+def drug_of(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> tuple[Coded, bool]:
     """Return the drug (inline, contained, by reference, R5 CodeableReference), and whether it was all there."""
     element = body.get("medicationCodeableConcept")
     if element is not None:

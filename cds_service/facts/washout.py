@@ -18,6 +18,7 @@ from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.fact import Fact, Missing, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import joined, say
+from cds_service.facts.shown import day
 from cds_service.facts.treated import ONGOING, Treatment, TreatmentClass
 from cds_service.facts.treatment import TREATMENT_TYPES
 from cds_service.logic.values import EITHER, NO, YES, Interval, Numbers, Value
@@ -98,7 +99,7 @@ def treatment_given(chart: Chart, definition: FactDefinition, need: Need) -> Fac
     evidence = tuple(one.evidence for one in (*seen.sure, *seen.unsure))
     if seen.sure:
         says = joined(
-            say("{treatment} ({day})", treatment=one.label, day=one.when.text if one.when else say("undated"))
+            say("{treatment} ({day})", treatment=one.label, day=day(one.when.text) if one.when else say("undated"))
             for one in seen.sure
         )
         return Fact.for_good(name, YES, evidence=evidence, says=says)

@@ -9,7 +9,7 @@ from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOu
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.present import wording
 from cds_service.present.safe_text import markdown, markdown_of_rules
-from cds_service.present.summary import computed, labs_until, last_value
+from cds_service.present.summary import alternatives, computed, last_value
 
 _EVIDENCE_SHOWN = 2
 
@@ -23,19 +23,20 @@ def candidate_detail(best: TrialOutcome, others: Sequence[TrialOutcome], outcome
         outcome: of the patient.
     """
     blocks = [
-        _title(best),
+        title_line(best),
         _counts(best),
-        _decisive(best, outcome),
-        _to_confirm(best),
-        _unread(outcome),
+        what_decides(best, outcome),
+        to_confirm(best),
+        what_was_unread(outcome),
         _table(best),
         _others(others),
-        _foot(best, outcome),
+        foot(best, outcome),
     ]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _title(outcome: TrialOutcome) -> str:
+def title_line(outcome: TrialOutcome) -> str:
+    """Write the trial's title, phase and the moment the patient stands at."""
     trial = outcome.trial
     phase = f" · phase {markdown_of_rules(trial.phase)}" if trial.phase else ""
     label = markdown_of_rules(trial.gate(outcome.gate).label)
@@ -49,18 +50,18 @@ def _counts(outcome: TrialOutcome) -> str:
         parts.append(f"{len(outcome.to_confirm)} for you to confirm")
     if outcome.trial.exclusions == "not-published":
         parts.append(wording.NOT_ENCODED)
-    until = labs_until(outcome)
-    if until is not None:
-        parts.append(f"present results count until {wording.day(until)}")
+    if outcome.until is not None:
+        parts.append(f"present results count until {wording.day(outcome.until)}")
     return " · ".join(parts)
 
 
-def _decisive(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+def what_decides(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+    """List the missing facts that decide; "" for none."""
     if not outcome.decisive:
         return ""
     known = [one for one in outcome.decisive if one.reason is not Reason.NOT_FETCHED]
     unread = [markdown_of_rules(one.label) for one in outcome.decisive if one.reason is Reason.NOT_FETCHED]
-    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}" for one in known]
+    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}{_instead(one, outcome)}" for one in known]
     if unread:
         lines.append(f"- {wording.UNREAD}, though the hospital may have it: {', '.join(unread)}")
     return f"**{wording.MISSING}**\n\n" + "\n".join(lines)
@@ -69,10 +70,17 @@ def _decisive(outcome: TrialOutcome, patient: PatientOutcome) -> str:
 def _missing(decisive: Decisive, patient: PatientOutcome) -> str:
     text = wording.REASON[decisive.reason]
     about = last_value(decisive, patient.as_of)
-    return f"{text} ({markdown(about)})" if about else text
+    until = f"; a new one today counts until {wording.day(decisive.new_until)}" if decisive.new_until else ""
+    return f"{text} ({markdown(about)}){until}" if about else f"{text}{until}"
 
 
-def _to_confirm(outcome: TrialOutcome) -> str:
+def _instead(decisive: Decisive, outcome: TrialOutcome) -> str:
+    others = [markdown_of_rules(wording.inside(label)) for label in alternatives(decisive, outcome)]
+    return f"; or {' or '.join(others)} instead" if others else ""
+
+
+def to_confirm(outcome: TrialOutcome) -> str:
+    """List what only a person can settle; "" for nothing."""
     if not outcome.to_confirm:
         return ""
     lines = []
@@ -85,7 +93,8 @@ def _to_confirm(outcome: TrialOutcome) -> str:
     return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
 
 
-def _unread(outcome: PatientOutcome) -> str:
+def what_was_unread(outcome: PatientOutcome) -> str:
+    """Name the parts of the chart that could not be read; "" for none."""
     parts = [f"{wording.TYPES.get(name, name)} ({markdown(why)})" for name, why in outcome.unread.items()]
     return f"{wording.UNREAD}: {wording.listed(parts)}." if parts else ""
 
@@ -112,7 +121,8 @@ def _patient_cell(outcome: CriterionOutcome) -> str:
 
 def _evidence(evidence: Evidence) -> str:
     when = f" · {wording.day(evidence.date)}" if evidence.date else ""
-    return markdown(f"{wording.amount(evidence)}{wording.noted(evidence.note)}{when}")
+    note = "" if evidence.instead else wording.noted(evidence.note)
+    return markdown(f"{wording.amount(evidence)}{note}{when}")
 
 
 def _others(others: Sequence[TrialOutcome]) -> str:
@@ -123,7 +133,8 @@ def _others(others: Sequence[TrialOutcome]) -> str:
     )
 
 
-def _foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+def foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+    """Write the last line: for review, by which rules, on which day."""
     trial = outcome.trial
     digest = trial.digest.rpartition(":")[2][:6]
     version = f"Rules {markdown_of_rules(trial.id)} rev. {trial.revision} ({markdown_of_rules(digest)})"

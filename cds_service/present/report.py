@@ -11,9 +11,14 @@ from cds_service.facts.phrase import Translate, in_language, joined, say, words_
 from cds_service.languages import as_it_is
 from cds_service.present import wording
 from cds_service.present.safe_text import plain
-from cds_service.present.summary import labs_until, last_value
+from cds_service.present.summary import alternatives, last_value
 
 _WORD: Final = {Verdict.PASS: say("pass   "), Verdict.FAIL: say("FAIL   "), Verdict.UNKNOWN: say("unknown")}
+
+
+# A sentence is shown whole; only what no honest record holds is cut.
+_SENTENCE: Final = 4_000
+_CITED: Final = 4
 
 
 def write_report(outcome: PatientOutcome, translate: Translate = as_it_is) -> str:
@@ -54,12 +59,13 @@ class _Report:
             "{trial}: {status} ({code})", trial=trial.id, status=wording.STATUS[outcome.status], code=outcome.status
         )
         yield self._line(status)
-        yield "  " + self._said(words_of_rules(trial.title.get("en") or ""), 400)
+        yield "  " + self._said(words_of_rules(trial.title.get("en") or ""))
         total = len(outcome.criteria)
         parts = [
             words_of_rules(trial.gate(outcome.gate).label),
             say("{decided} of {total} criteria decided", decided=outcome.decided, total=total),
             wording.NOT_ENCODED if trial.exclusions == "not-published" else "",
+            say("not all of the record could be read") if self._outcome.unread else "",
         ]
         yield "  " + self._line(joined(parts))
         if outcome.blocked:
@@ -69,27 +75,37 @@ class _Report:
         yield from map(self._criterion, outcome.criteria)
         if outcome.decisive:
             yield from ("", "  " + self._heading(wording.MISSING))
-            yield from map(self._missing, outcome.decisive)
+            yield from (self._missing(one, outcome) for one in outcome.decisive)
         if outcome.to_confirm:
             yield from ("", "  " + self._heading(wording.CONFIRM))
             yield from map(self._to_confirm, map(outcome.of, outcome.to_confirm))
-        until = labs_until(outcome)
-        if until is not None:
-            yield from ("", "  " + self._line(say("Present results count until {day}.", day=wording.day(until))))
+        if outcome.until is not None:
+            until = say("Present results count until {day}.", day=wording.day(outcome.until))
+            yield from ("", "  " + self._line(until))
         if outcome.look_again is not None:
             yield from ("", "  " + self._line(say("Look again from {day}.", day=wording.day(outcome.look_again))))
 
     def _criterion(self, outcome: CriterionOutcome) -> str:
-        cited = [one.resource for one in outcome.evidence]
-        source = f"  [{plain(', '.join(cited), 160)}]" if cited else ""
-        return f"  {self._line(_WORD[outcome.verdict])}  {self._named(outcome)}{source}"
+        return f"  {self._line(_WORD[outcome.verdict])}  {self._named(outcome)}{self._cited(outcome)}"
 
-    def _missing(self, decisive: Decisive) -> str:
+    def _cited(self, outcome: CriterionOutcome) -> str:
+        """Return the records behind it, the deciding ones first."""
+        cited = [plain(one.resource) for one in outcome.evidence]
+        listed, more = ", ".join(cited[:_CITED]), len(cited) - _CITED
+        if more > 0:
+            listed = self._line(say("{listed} and {number} more", listed=listed, number=more))
+        return f"  [{listed}]" if listed else ""
+
+    def _missing(self, decisive: Decisive, trial: TrialOutcome) -> str:
         unread = decisive.reason is Reason.NOT_FETCHED
         rest = say("the hospital may have it") if unread else last_value(decisive, self._outcome.as_of)
         about: str = wording.REASON[decisive.reason]
         if rest:
             about = say("{reason} ({rest})", reason=about, rest=rest)
+        if decisive.new_until is not None:
+            about = say("{about}; a new one today counts until {day}", about=about, day=wording.day(decisive.new_until))
+        if others := alternatives(decisive, trial):
+            about = say("{about}; or instead: {others}", about=about, others=joined(others, " or "))
         return "    " + self._line(say("{label}: {about}", label=self._said(decisive.label), about=about))
 
     def _to_confirm(self, outcome: CriterionOutcome) -> str:
@@ -106,7 +122,7 @@ class _Report:
     def _heading(self, words: str) -> str:
         return self._line(say("{heading}:", heading=words))
 
-    def _said(self, text: str, limit: int = 240) -> str:
+    def _said(self, text: str, limit: int = _SENTENCE) -> str:
         """Return what may hold words of the record, in the report's language and harmless."""
         return plain(in_language(text, self._translate), limit)
 

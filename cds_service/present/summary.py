@@ -19,13 +19,7 @@ def candidate_summary(best: TrialOutcome, outcome: PatientOutcome) -> str:
         best: the trial the card is about.
         outcome: of the patient.
     """
-    return _candidate(best) if best.status is Status.CANDIDATE else _needs_data(best, outcome)
-
-
-def labs_until(outcome: TrialOutcome) -> date | None:
-    """Return the last day on which everything that passes today still counts."""
-    passed = [one.until for one in outcome.criteria if one.verdict is Verdict.PASS and one.until is not None]
-    return outcome.until or min(passed, default=None)
+    return _candidate(best, outcome) if best.status is Status.CANDIDATE else _needs_data(best, outcome)
 
 
 def computed(outcome: TrialOutcome) -> tuple[int, int]:
@@ -34,7 +28,7 @@ def computed(outcome: TrialOutcome) -> tuple[int, int]:
     return met, len(outcome.criteria) - len(outcome.to_confirm)
 
 
-def _candidate(outcome: TrialOutcome) -> str:
+def _candidate(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     met, total = computed(outcome)
     head = f"May be a candidate for {outcome.trial.id}, for review"
     against = [one.criterion.short for one in leaning_fail(outcome)]
@@ -43,9 +37,12 @@ def _candidate(outcome: TrialOutcome) -> str:
         head += f', if confirmed: "{plain(against[0], 60)}"{more}'
     body = f"all {total} computed criteria met" if met == total else f"{met} of {total} computed criteria met"
     confirm = f", {len(outcome.to_confirm)} to confirm" if outcome.to_confirm else ""
-    until = labs_until(outcome)
+    until = outcome.until
     labs = f"; labs count until {wording.day(until, year=False)}" if until else ""
-    return fit(f"{head}: {body}{confirm}{labs}", f"{head}: {body}{confirm}", f"{head}: {body}", head)
+    # What was not read may hold a newer result than the one that passes.
+    unread = "; not all of the record could be read" if patient.unread else ""
+    heads = (f"{head}: {body}{confirm}{unread}", f"{head}: {body}{unread}", f"{head}{unread}", head)
+    return fit(f"{head}: {body}{confirm}{labs}{unread}", *heads)
 
 
 def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
@@ -58,6 +55,10 @@ def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     label = wording.inside(plain(first.label, 60))
     others = len(outcome.decisive) - 1
     more = f" and {others} more" if others else ""
+    instead = [wording.inside(plain(one, 60)) for one in alternatives(first, outcome)]
+    if instead and len(instead) == others:
+        # One of them is enough: no plural.
+        label, more, others = " or ".join([label, *instead]), "", 0
     if first.reason is Reason.NOT_FETCHED:
         bare = f"{_unread(patient) or label + more} could not be read"
         what = bare + _why(patient)
@@ -68,18 +69,30 @@ def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
     return fit(f"{name}: {what}{tail}", f"{name}: {what}", f"{name}: {bare}{tail}", f"{name}: {bare}")
 
 
-def last_value(decisive: Decisive, as_of: date) -> str:
-    """Say what is on record of a missing fact: last value, age, what it would give; "" for nothing."""
-    last = next((one for one in decisive.evidence if one.value is not None), None)
+def last_value(decisive: Decisive, as_of: date, limit: int = 240) -> str:
+    """Say what is on record of a missing fact: last value, age, what it would give; "" for nothing.
+
+    Args:
+        decisive: the missing fact.
+        as_of: the day of the judgement.
+        limit: the most code points of the value.
+    """
+    last = decisive.last
     if last is None:
         return ""
     leans = wording.LEANING.get(decisive.leaning, "") if decisive.leaning else ""
-    value = say("last {value}", value=plain(wording.amount(last), 40))
+    value = say("last {value}", value=plain(wording.amount(last), limit))
     return joined((value, wording.age(last, as_of), leans), ", ")
 
 
+def alternatives(decisive: Decisive, outcome: TrialOutcome) -> list[str]:
+    """Return the labels of what could stand in for a missing fact."""
+    labels = {one.fact: one.label for one in outcome.decisive}
+    return [labels[fact] for fact in decisive.alternatives if fact in labels]
+
+
 def _known(decisive: Decisive, as_of: date) -> str:
-    last = last_value(decisive, as_of)
+    last = last_value(decisive, as_of, 40)
     # "19 days ago" says by itself that a value is too old.
     reason = "" if last and decisive.reason is Reason.STALE else wording.REASON[decisive.reason]
     return ", ".join(part for part in (reason, last) if part)

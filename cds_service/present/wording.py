@@ -8,23 +8,9 @@ from decimal import Decimal
 from typing import Final
 
 from cds_service.evaluation.outcome import Status, Verdict
+from cds_service.facts import shown
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.facts.phrase import joined, say
-
-MONTHS: Final = (
-    say("Jan"),
-    say("Feb"),
-    say("Mar"),
-    say("Apr"),
-    say("May"),
-    say("Jun"),
-    say("Jul"),
-    say("Aug"),
-    say("Sep"),
-    say("Oct"),
-    say("Nov"),
-    say("Dec"),
-)
 
 TYPES: Final = {
     "Condition": say("the problem list"),
@@ -65,39 +51,30 @@ CONFIRM: Final = say("For you to confirm")
 MISSING: Final = say("What decides")
 UNREAD: Final = say("Could not be read")
 NOTHING_SAID: Final = "This says nothing about the patient. Open the chart again, or check by hand."
+ORDERED: Final = "In this order"
+ALL_ORDERED: Final = "In these orders"
+BROKEN: Final = "What it would break"
+ALONE: Final = "As the record stands"
+AN_ORDER: Final = "an order"
+WHOM_TO_CALL: Final = (
+    "If the trial may be wanted, call its team (see the registry record) before signing. Nothing is blocked."
+)
+OWN_TREATMENT: Final = "This is the trial's own first treatment, which it wants to start itself:"
 
 
-def day(value: date | str | None, *, year: bool = True) -> str:
-    """Write a day for people: "1 Mar 2026"; part of a date stays as it is.
-
-    >>> day("2026-02"), day(date(2026, 3, 1), year=False)
-    ('2026-02', '1 Mar')
-    """
-    if value is None:
-        return ""
-    try:
-        exact = date.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        return str(value)
-    month = MONTHS[exact.month - 1]
-    if not year:
-        return say("{day} {month}", day=exact.day, month=month)
-    return say("{day} {month} {year}", day=exact.day, month=month, year=exact.year)
+day: Final = shown.day
 
 
 def amount(evidence: Evidence) -> str:
-    """Write a value with its unit, both as recorded.
+    """Write a value as recorded with its unit as printed, or what people read instead.
 
     >>> amount(Evidence("Observation/1", Decimal("12.10"), "g/dL"))
     '12.10 g/dL'
     """
     value = format(evidence.value, "f") if isinstance(evidence.value, Decimal) else evidence.value
-    unit = (evidence.unit or "").strip()
-    if unit == "1":
-        unit = ""  # UCUM for "no unit"
-    elif unit.startswith("{") and unit.endswith("}"):
-        unit = unit[1:-1]  # a UCUM annotation, such as {INR}
-    return " ".join(str(part) for part in (value, unit) if part not in (None, ""))
+    return evidence.instead or " ".join(
+        str(part) for part in (value, shown.unit(evidence.unit)) if part not in (None, "")
+    )
 
 
 def inside(label: str) -> str:
@@ -128,8 +105,3 @@ def age(evidence: Evidence, as_of: date) -> str:
 def listed(names: Sequence[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
     return joined([joined(names[:-1], ", "), *names[-1:]], " and ")
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Write a number with the right noun."""
-    return f"{number} {one if number == 1 else many}"

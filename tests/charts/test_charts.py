@@ -44,10 +44,10 @@ CASE_KEYS = {
 }
 EXPECT_KEYS = {
     *("patient", "status", "gate", "blocked", "to_confirm", "first_to_confirm", "decisive", "decisive_has"),
-    *("decisive_ask", "coverage", "criteria"),
+    *("decisive_ask", "alternatives", "last", "new_until", "coverage", "criteria"),
 }
 CRITERION_KEYS = {
-    *("verdict", "reason", "reason_in", "missing", "leaning", "can_change", "noted", "evidence", "not_evidence"),
+    *("verdict", "reason", "reason_in", "missing", "leaning", "can_change", "noted", "notes", "evidence", "not_evidence"),
 }
 
 
@@ -168,9 +168,14 @@ def _check_shape(whole: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
         assert isinstance(item["fact"], str)
         assert item["reason"] in REASONS
         assert item["leaning"] in {"pass", "fail", None}
-        assert item["criteria"]
+        assert item["criteria"] or item["fact"] == "deceased"
         assert item["ask"]["kind"] in ASKS
         assert (item["ask"]["kind"] == "access") == (item["reason"] == "not-fetched")
+        assert item["last"] or item["reason"] != "stale"
+        assert item["new_until"] is None or date.fromisoformat(item["new_until"]) >= date.fromisoformat(case["as_of"])
+        others = [other for other in result["decisive"] if other["fact"] in item["alternatives"]]
+        assert len(others) == len(item["alternatives"])
+        assert all(set(item["criteria"]) <= set(other["criteria"]) and other is not item for other in others)
     json.dumps(whole, default=str)
     return result
 
@@ -192,7 +197,7 @@ def _check_sums(result: dict[str, Any]) -> None:
         expected = "excluded"
     elif any(c["verdict"] == "fail" for c in rest):
         expected = "not-now"
-    elif any(c["verdict"] == "unknown" for c in rest):
+    elif any(c["verdict"] == "unknown" for c in rest) or "deceased" in {item["fact"] for item in result["decisive"]}:
         expected = "needs-data"
     else:
         expected = "candidate"
@@ -278,6 +283,8 @@ def _check_criterion(name: str, found: dict[str, Any], expected: dict[str, Any])
             wrong.append(f"{name}: reasons are {reasons}, expected {fact}: {reason}")
     if expected.get("noted") and not found["notes"]:
         wrong.append(f"{name}: nothing is annotated")
+    if "notes" in expected and set(found["notes"]) != set(expected["notes"]):
+        wrong.append(f"{name}: notes are {found['notes']}, expected {expected['notes']}")
     seen = {e["resource"] for e in found["evidence"]}
     if not set(expected.get("evidence", [])) <= seen:
         wrong.append(f"{name}: evidence is {sorted(seen)}, expected {expected['evidence']}")
@@ -317,6 +324,16 @@ def _disagreements(whole: dict[str, Any], expect: dict[str, Any]) -> list[str]:
     for fact, kind in expect.get("decisive_ask", {}).items():
         if fact not in decisive or decisive[fact]["ask"]["kind"] != kind:
             wrong.append(f"decisive is {decisive}, expected {fact} to ask for {kind}")
+    for fact, others in expect.get("alternatives", {}).items():
+        if fact not in decisive or set(decisive[fact]["alternatives"]) != set(others):
+            wrong.append(f"decisive is {decisive}, expected {others} instead of {fact}")
+    for fact, last in expect.get("last", {}).items():
+        found = decisive.get(fact, {}).get("last") or {}
+        if {key: found.get(key) for key in last} != last:
+            wrong.append(f"the last {fact} is {found}, expected {last}")
+    for fact, until in expect.get("new_until", {}).items():
+        if fact not in decisive or decisive[fact]["new_until"] != until:
+            wrong.append(f"decisive is {decisive}, expected a new {fact} to count until {until}")
     by_id = {c["id"]: c for c in result["criteria"]}
     for name, expected in expect.get("criteria", {}).items():
         if name not in by_id:

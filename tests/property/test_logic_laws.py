@@ -1,6 +1,7 @@
 """The laws of the logic: the algebra of the five states, and rules against brute force over possible worlds."""
 
 import operator
+from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from itertools import product
@@ -19,7 +20,7 @@ from drawn_logic import (
 from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
-from cds_service.logic.completions import MOST_UNKNOWN, decide
+from cds_service.logic.completions import MOST_UNKNOWN, decide, settles
 from cds_service.logic.expression import MAX_DEPTH, MAX_NODES, MAX_TEXT, Expression, LogicError, compile_logic
 from cds_service.logic.operators import OPERATOR_NAMES
 from cds_service.logic.truth import State, Truth
@@ -178,6 +179,27 @@ def test_the_decisive_facts_are_those_that_flip_some_world(rule, values):
         if any(len(seen) > 1 for seen in rest.values()):
             flipping.add(name)
     assert decision.decisive == tuple(sorted(flipping))
+
+
+@given(sentences, all_values(), st.sets(st.sampled_from(sorted(TYPES))), st.booleans())
+@example({"or": [{"var": "b1"}, {"var": "b2"}]}, dict.fromkeys(("b1", "b2"), Value.fixed(EITHER)), {"b1"}, True)
+@example({"and": [{"var": "b1"}, {"var": "b2"}]}, dict.fromkeys(("b1", "b2"), Value.fixed(EITHER)), {"b1"}, True)
+def test_what_is_known_alone_settles_an_answer_just_when_it_does_in_every_world_of_the_rest(
+    rule, values, known, answer
+):
+    known &= facts_of(rule)
+    possible = {name: values[name].now for name in facts_of(rule)}
+    found = worlds(possible)
+    assume(found is not None)
+    by_choice = {}
+    for world in found:
+        chosen = tuple((name, world[name]) for name in sorted(known))
+        by_choice.setdefault(chosen, set()).add(two_valued(rule, world))
+    decision = decide(compiled(rule), values)
+    exact = {answer} in by_choice.values()
+    assert settles(compiled(rule), values, decision, known, Truth.of(answer)) is exact
+    # Without the completions at hand, each choice is tried by itself.
+    assert settles(compiled(rule), values, replace(decision, worlds={}), known, Truth.of(answer)) is exact
 
 
 # The contract, section 2: "A comparison is T if it holds for all members, F if for none, else U" and "no path

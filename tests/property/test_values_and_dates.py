@@ -195,6 +195,12 @@ def test_the_latest_do_not_depend_on_the_order(times, random):
     assert {shuffled[at] for at in latest(shuffled)} == found
 
 
+@given(st.lists(any_when, min_size=1, max_size=6))
+def test_the_latest_are_those_that_nothing_is_later_than(times):
+    found = [at for at, one in enumerate(times) if not any(one.before(other) for other in times)]
+    assert latest(times) == (found or list(range(len(times))))
+
+
 @given(st.lists(any_when, max_size=6))
 def test_the_earliest_is_a_range_that_no_member_precedes(times):
     found = earliest(times)

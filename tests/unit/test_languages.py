@@ -23,6 +23,7 @@ from cds_service.cli import main
 from cds_service.errors import RequestError
 from cds_service.evaluation.outcome import CriterionOutcome
 from cds_service.facts.phrase import in_language, joined, say, words_of_rules
+from cds_service.facts.shown import MONTHS
 from cds_service.gather.json_text import read_json
 from cds_service.languages import DOMAIN, FOLDER, LANGUAGES, translator
 from cds_service.screening.patient import screen_bundle
@@ -38,9 +39,10 @@ CATALOGUES = [folder for folder in LANGUAGES.values() if folder]
 KNOWN = {
     *("ULN", "AST", "ALT", "INR", "PT", "aPTT", "eGFR", "ECOG", "KPS", "Karnofsky", "RECIST", "AJCC", "UICC"),
     *("CR", "PR", "PD", "CKD", "EPI", "Cockcroft", "Gault", "TNM"),
-    *("mmol", "umol", "mL", "min", "mg", "dL", "uL", "kg", "mm", "FHIR", "MedicationRequest", "active"),
+    *("mmol", "mol", "mL", "min", "mg", "dL", "uL", "kg", "mm", "FHIR", "MedicationRequest", "active"),
 }
 NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # One letter is a unit or a category (T, N, M); capitals of a stage are codes.
 WORDS = re.compile(r"[A-Za-z]{2,}")
@@ -150,7 +152,8 @@ def test_every_criterion_has_chinese_texts_with_the_same_numbers(trial: str) -> 
 
 
 def numbers(text: str) -> Counter[str]:
-    return Counter(NUMBERS.findall(text))
+    """Count the numbers of a text; a month's English name is its number."""
+    return Counter(NUMBERS.findall(MONTH.sub(lambda match: str(MONTHS.index(match[0]) + 1), text)))
 
 
 def test_every_fact_and_gate_has_a_chinese_name() -> None:

@@ -88,7 +88,7 @@ def test_explain_names_the_rule_of_a_fact_and_the_day_a_window_ends() -> None:
                 "at the gate screening",
                 "pass, can change: ",
                 "  ast: now 4; later any number",
-                "    evidence: Observation/liver-metastasis-ast-4x-ast, 160 U/L, 2026-02-27, 4 x ULN",
+                "    evidence: Observation/liver-metastasis-ast-4x-ast, 160 U/L, 2026-02-27, 4.00 × ULN",
                 "      ast ≤ 2.5: false, can change",
                 "        liver_metastasis: true, can change",
             ],

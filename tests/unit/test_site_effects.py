@@ -98,7 +98,7 @@ def test_a_local_unit_is_understood_for_its_analyte_only():
 def test_the_unit_of_a_range_is_understood_too():
     high = {"value": 97, "unit": "微摩每升"}
     found = criterion(changed(referenceRange=[{"high": high}]), SITE, "renal")
-    assert "upper limit 97 umol/L" in found.evidence[0].note
+    assert "upper limit 97 µmol/L" in found.evidence[0].note
 
 
 def crea_over(**fields: Any) -> dict[str, Any]:
@@ -115,12 +115,12 @@ def creatinine(bundle: dict[str, Any], library: Library = SITE) -> tuple[str, tu
 def test_the_site_limit_stands_in_for_a_range_and_says_so():
     bundle = person(crea_over(), gender="male")
     note, notes = creatinine(bundle)
-    assert note.endswith("x ULN; site limit 111 umol/L")
+    assert note.endswith("× ULN; site limit 111 µmol/L")
     assert "site-upper-limit" in notes
     assert criterion(bundle, SITE, "renal").verdict == "pass"
     assert "site-upper-limit" not in criterion(bundle, PLAIN, "renal").notes
     assert Reason.NO_REFERENCE_RANGE in {missing.reason for missing in criterion(bundle, PLAIN, "renal").reasons}
-    assert "site limit 111 umol/L" in write_report(outcome(bundle, SITE)) + str(outcome(bundle, SITE).to_json())
+    assert "site limit 111 µmol/L" in write_report(outcome(bundle, SITE)) + str(outcome(bundle, SITE).to_json())
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_range_of_another_kind_is_no_range_of_its_own():
 
 def test_the_site_limit_is_the_sex_s_own():
     note, _ = creatinine(person(crea_over(), gender="female"))
-    assert "site limit 81 umol/L" in note
+    assert "site limit 81 µmol/L" in note
     both, notes = creatinine(person(changed(referenceRange=None), gender=None))
-    assert "site limit 111 or 81 umol/L" in both
+    assert "site limit 111 or 81 µmol/L" in both
     assert "site-upper-limit" in notes
 
 
