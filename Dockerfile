@@ -1,9 +1,10 @@
 # Two stages: the first installs the locked wheel into /opt/venv, the second holds Python and that folder alone.
 #
-# The image will not serve yet: it is never open, and verifying who calls comes with the next version.
-#
-# Run it read-only and without privileges:
-#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8000:8000 cds-service
+# It starts in verified mode only: the settings name the EHRs that may call (docs/settings.md). Run it read-only and
+# without privileges, with the settings and keys mounted, and a volume of user 10001 for the store:
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8000:8000 \
+#     -v ./cds:/etc/cds:ro -e CDS_CONFIG=/etc/cds/service.toml \
+#     -v cds-store:/var/lib/cds -e CDS_STORE=sqlite:////var/lib/cds/store.db cds-service
 #
 # The base is pinned by tag: an image digest differs for each registry mirror. Before a release put the digest that your
 # registry reports behind the tag (python:3.11-slim-bookworm@sha256:...), in both stages.

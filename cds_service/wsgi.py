@@ -8,20 +8,22 @@ from cds_service.bootstrap import build
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.web import create_app
+from cds_service.web.correlation import start_logging
 
 
 def application() -> Flask:
     """Build the application for a network.
 
     Raises:
-        ConfigError: always, until callers can be verified: without that anyone could ask for a patient.
+        ConfigError: the mode is open, where anyone could ask for a patient; or a setting is missing or wrong.
     """
     settings = load_settings()
-    if settings.mode in (None, "open"):
+    if settings.mode != "verified":
         raise ConfigError(
-            "cds_service.wsgi does not start without a configured mode that verifies who calls (CDS_MODE). "
-            "No such mode exists in this version yet; 'open' is for `cds-service serve` on loopback only."
+            "cds_service.wsgi starts in verified mode only: set CDS_MODE=verified, with public_base_url, clients and "
+            "store. 'open' is for `cds-service serve` on loopback only."
         )
+    start_logging()
     return create_app(build(settings))
 
 

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 _PORTS: Final = {"http": 80, "https": 443}
 _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # how a host that is an address ends (WHATWG URL, section 3.5)
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
@@ -62,6 +63,15 @@ class Origin:
         except ValueError:
             return False
 
+    @property
+    def numeric(self) -> bool:
+        """Whether the host is an address and no name, in whatever spelling resolvers take.
+
+        >>> [Origin.of(f"http://{host}").numeric for host in ("10.1.2.3", "2130706433", "0x7f.1", "[::1]", "4.example")]
+        [True, True, True, True, False]
+        """
+        return ":" in self.host or _NUMBER.fullmatch(self.host.rpartition(".")[2]) is not None
+
     def allows(self, url: str) -> bool:
         """Say whether a URL is this base or lies below it.
 
@@ -95,7 +105,8 @@ def _segments(path: str) -> tuple[str, ...]:
     segments = tuple(segment for segment in path.split("/") if segment)
     for segment in segments:
         # Also when encoded, once or more: some server behind a proxy would decode it.
-        bare = unquote(unquote(segment))
-        if bare in (".", "..") or "/" in bare or "\\" in bare:
+        bare = unquote(unquote(unquote(segment)))
+        # Servlet containers cut ";..." off a segment before they look at it.
+        if bare.partition(";")[0] in (".", "..") or "/" in bare or "\\" in bare or unquote(bare) != bare:
             raise ValueError("a path that points elsewhere")
     return segments

@@ -41,12 +41,14 @@ class Answer:
         why: for people, when there is none: "time-out", "HTTP 403", ... No patient data.
         again: whether a second try makes sense.
         wait: the pause in seconds that the server asked for.
+        cache_control: the header of that name.
     """
 
     body: dict[str, Any] | None
     why: str = ""
     again: bool = False
     wait: float = 0.0
+    cache_control: str = ""
 
 
 def make_session() -> requests.Session:
@@ -79,25 +81,26 @@ class Transport:
     max_bytes: int
     sleep: Callable[[float], None] = time.sleep
 
-    def get(self, url: str, token: str | None) -> Answer:
-        """Get a FHIR resource; a second try, at most one, only where it fits into the deadline.
+    def get(self, url: str, token: str | None, *, accept: str = "application/fhir+json") -> Answer:
+        """Get a FHIR resource or other JSON; a second try, at most one, only where it fits into the deadline.
 
         Args:
             url: absolute, encoded, already checked against the origin.
             token: the bearer token, if any.
+            accept: the media type to ask for.
         """
-        answer = self._once(url, token)
+        answer = self._once(url, token, accept)
         pause = max(_PAUSE_SECONDS, answer.wait)
         if answer.again and pause < self.deadline.remaining / 2:
             self.sleep(pause)
-            answer = self._once(url, token)
+            answer = self._once(url, token, accept)
         return answer
 
-    def _once(self, url: str, token: str | None) -> Answer:
+    def _once(self, url: str, token: str | None, accept: str) -> Answer:
         remaining = self.deadline.remaining
         if remaining <= 0:
             return Answer(None, TIME_OUT)
-        headers = {"Accept": "application/fhir+json", "Cache-Control": "no-cache"}
+        headers = {"Accept": accept, "Cache-Control": "no-cache"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         try:
@@ -128,7 +131,9 @@ class Transport:
             body = read_json(bytes(data), max_bytes=self.max_bytes)
         except RequestError:
             return Answer(None, _NOT_JSON)
-        return Answer(body) if isinstance(body, dict) else Answer(None, _NOT_JSON)
+        if not isinstance(body, dict):
+            return Answer(None, _NOT_JSON)
+        return Answer(body, cache_control=response.headers.get("Cache-Control", ""))
 
 
 def _refusal(response: requests.Response) -> Answer:
