@@ -1,1 +1,8 @@
-"""What is remembered between calls: cards sent, feedback, tokens used."""
+"""What must be remembered between calls: used tokens, cards that were sent, and what became of them."""
+
+from cds_service.store.counts import Count
+from cds_service.store.feedback import Answer, CardFeedback, Kind, Override, SentCard
+from cds_service.store.keys import key_of
+from cds_service.store.store import Store, open_store
+
+__all__ = ["Answer", "CardFeedback", "Count", "Kind", "Override", "SentCard", "Store", "key_of", "open_store"]

@@ -1,0 +1,122 @@
+"""``cds-service feedback``: what became of the cards, in numbers; and an override taken back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import click
+
+from cds_service.bootstrap import utc_now
+from cds_service.errors import ConfigError
+from cds_service.present.json_text import to_json
+from cds_service.screening.memory import patient_key, tenant_key
+from cds_service.screening.muting import Lifts, mute_of
+from cds_service.settings import load_settings
+from cds_service.store import Count, Override, Store, open_store
+
+_STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
+_NO_REASON: Final = "no reason given"
+
+
+@click.group()
+def feedback() -> None:
+    """Count what became of the cards, or take an override back."""
+
+
+@feedback.command()
+@_STORE
+@click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def report(url: str | None, shape: str) -> None:
+    """Count cards, acceptances and overrides for each trial and service; no patient is named."""
+    store = _open(url)
+    counts, silenced = store.counts(), _silenced(store.overrides())
+    if shape == "json":
+        click.echo(to_json(_json(counts, silenced), indent=2))
+    else:
+        click.echo("\n\n".join(_text(counts, silenced)))
+
+
+@feedback.command()
+@click.argument("trial")
+@click.option("--issuer", default="", help="`iss` of the EHR that knows the patient; none for open mode.")
+@click.option("--tenant", default="", help="Its tenant, if it has any.")
+@_STORE
+def revoke(trial: str, issuer: str, tenant: str, url: str | None) -> None:
+    """Let TRIAL speak again for a patient, whatever was overridden so far.
+
+    The patient's id is asked for, so that it stays out of the shell's history.
+    """
+    store = _open(url)
+    patient = click.prompt("Patient id", hide_input=True)
+    key = patient_key(tenant_key(issuer, tenant), f"Patient/{patient.removeprefix('Patient/')}")
+    taken_back = sum(one.card.trial == trial for one in store.overrides(key))
+    if taken_back:
+        store.revoke(key, trial, utc_now())
+    click.echo(f"{taken_back} {'override' if taken_back == 1 else 'overrides'} taken back.")
+
+
+def _open(url: str | None) -> Store:
+    chosen = url or load_settings().store
+    if chosen == "sqlite://":
+        raise ConfigError("Setting store: the database in memory belongs to a running service; name another (--store).")
+    return open_store(chosen, create=False)
+
+
+def _silenced(overrides: Iterable[Override]) -> dict[str, dict[str, int]]:
+    """Count, for each trial, the patients that an override may still silence.
+
+    Whether the data changed since then is seen when the chart is opened, so the second number is the most it can be.
+    """
+    now = utc_now()
+    patients: defaultdict[str, defaultdict[bool, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for one in overrides:
+        mute = mute_of(one.reason)
+        if mute is not None and not mute.over(one.received, now):
+            patients[one.card.trial][mute.lifts is Lifts.NOTHING].add(one.card.patient)
+    return {
+        trial: {"until_revoked": len(found[True]), "until_data_change": len(found[False] - found[True])}
+        for trial, found in sorted(patients.items())
+    }
+
+
+def _json(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> dict[str, Any]:
+    return {
+        "cards": [
+            {
+                "trial": one.trial,
+                "service": one.service,
+                "kind": one.kind,
+                "sent": one.sent,
+                "accepted": one.accepted,
+                "suggestions_accepted": one.taken,
+                "overridden": {reason or _NO_REASON: number for reason, number in one.overridden.items()},
+                "overridden_with_comment": one.commented,
+                "no_feedback": one.without_feedback,
+            }
+            for one in counts
+        ],
+        "patients_silenced": silenced,
+    }
+
+
+def _text(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> Iterable[str]:
+    if not counts:
+        yield "No card was sent yet."
+    for one in counts:
+        lines = [
+            f"{one.trial}  {one.service}  ({one.kind})",
+            f"  {one.sent:>6} sent",
+            f"  {one.accepted:>6} accepted" + (f", {one.taken} suggestions in all" if one.taken else ""),
+            f"  {sum(one.overridden.values()):>6} overridden"
+            + (f", {one.commented} with a comment" if one.commented else ""),
+            *(f"  {number:>12} {reason or _NO_REASON}" for reason, number in one.overridden.items()),
+            f"  {one.without_feedback:>6} no feedback (seen or not is not known)",
+        ]
+        yield "\n".join(lines)
+    for trial, found in silenced.items():
+        yield (
+            f"{trial} is silent until taken back (cds-service feedback revoke) for patients: "
+            f"{found['until_revoked']};\nuntil their data change for patients: at most {found['until_data_change']}"
+        )

@@ -1,0 +1,45 @@
+"""The reasons that a card offers for setting it aside: a few of HL7's own, and what only a trial's card can ask.
+
+Source of HL7's codes: CDS Hooks 3.0.0-ballot, CodeSystem non-adherence-reason-codes, with its displays.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cds_service.evaluation.outcome import TrialOutcome
+from cds_service.present.safe_text import plain
+
+HL7: Final = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+OWN: Final = "urn:cds-service:override-reason"
+
+DECLINED: Final = "declined"
+ON_A_TRIAL: Final = "on-a-trial"
+NOT_NOW: Final = "not-now"
+NOT_FIT: Final = "not-fit."  # and the criterion's id behind it
+
+# More than this nobody reads; what is left over is "does not meet eligibility".
+MOST_CRITERIA: Final = 8
+_FIRST: Final = (
+    (OWN, DECLINED, "Patient declined the trial"),
+    (OWN, ON_A_TRIAL, "Already on a trial"),
+)
+_LAST: Final = (
+    (HL7, "patient-ineligible", "Patient does not meet eligibility for recommended action"),
+    (OWN, NOT_NOW, "Not now: ask again later"),
+    (HL7, "action-completed", "Recommended action was already completed"),
+    (HL7, "inappropriate-recipient", "PC CDS delivered to inappropriate recipient/role"),
+)
+
+
+def override_reasons(outcome: TrialOutcome) -> list[dict[str, str]]:
+    """Return the reasons to offer on a card about a trial, as CDS Hooks Codings.
+
+    Args:
+        outcome: of the card's trial; each criterion that is not settled may be the one that is known not to fit.
+    """
+    shorts = {one.criterion.id: one.criterion.short for one in outcome.criteria}
+    open_ones = [*outcome.to_confirm, *(name for one in outcome.decisive for name in one.criteria)]
+    named = [name for name in dict.fromkeys(open_ones) if name in shorts][:MOST_CRITERIA]
+    known = [(OWN, f"{NOT_FIT}{name}", f"Known not to fit: {plain(shorts[name], 120)}") for name in named]
+    return [{"code": code, "system": system, "display": display} for system, code, display in (*_FIRST, *known, *_LAST)]

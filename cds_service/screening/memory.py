@@ -1,0 +1,173 @@
+"""What is remembered of an answer: the cards that were sent, what became of them, and so who is to hear nothing.
+
+Remembering never costs a card: a store that is down silences nothing, and a card it cannot keep asks for no feedback.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cds_service.errors import UnavailableError
+from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
+from cds_service.present.cards import topic_code
+from cds_service.present.overrides import HL7, NOT_FIT, OWN
+from cds_service.screening.marks import marks_of, unsettled
+from cds_service.screening.muting import HL7_REASONS, OWN_REASONS, silent_trials
+from cds_service.settings import Hook
+from cds_service.store import CardFeedback, Kind, SentCard, Store, key_of
+
+log = logging.getLogger("cds_service.screening")
+
+OTHER: Final = "other"  # a reason that we neither offered nor know: its words are the client's, and are not kept
+
+
+def tenant_key(issuer: str, tenant: str) -> str:
+    """Return the key of who calls; "" for what an open caller does not say."""
+    return key_of("tenant", issuer, tenant)
+
+
+def patient_key(tenant: str, reference: str) -> str:
+    """Return the key of a patient.
+
+    Args:
+        tenant: key of who speaks of the patient: the same id elsewhere is another patient.
+        reference: ``Patient/<id>``.
+    """
+    return key_of("patient", tenant, reference)
+
+
+def kind_of(hook: Hook) -> Kind:
+    """Return what the cards of a hook are about."""
+    return Kind.CONFLICT if hook in ("order-select", "order-sign") else Kind.CANDIDATE
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one call may remember and recall.
+
+    Args:
+        store: where it is kept.
+        tenant: key of who calls.
+        service: id of the service that was called.
+        kind: what its cards are about.
+        now: the instant of the call.
+    """
+
+    store: Store
+    tenant: str
+    service: str
+    kind: Kind
+    now: datetime
+
+    def silent(self, outcome: PatientOutcome) -> frozenset[str]:
+        """Return the ids of the trials that say nothing about this patient now.
+
+        Args:
+            outcome: of all trials, as the record stands.
+        """
+        try:
+            overrides = self.store.overrides(patient_key(self.tenant, outcome.patient))
+        except UnavailableError:
+            log.warning("overrides could not be read: nothing is silenced")
+            return frozenset()
+        return silent_trials(overrides, outcome, self.kind, self.now)
+
+    def keep(self, cards: Sequence[Mapping[str, Any]], outcome: PatientOutcome) -> list[dict[str, Any]]:
+        """Remember the cards that ask for a reason when they are set aside.
+
+        Args:
+            cards: as they are about to be sent.
+            outcome: of all trials, as the record stands.
+
+        Returns:
+            The cards to send; those that could not be kept without id and reasons, so that they promise nothing.
+        """
+        trials = {topic_code(one.trial): one for one in outcome.trials}
+        patient = patient_key(self.tenant, outcome.patient)
+        asking = [card for card in cards if "overrideReasons" in card]
+        try:
+            if asking:
+                self.store.remember(
+                    self.tenant,
+                    [self._sent(card, trials[card["source"]["topic"]["code"]], patient) for card in asking],
+                )
+        except UnavailableError:
+            log.warning("%d cards could not be remembered: they are sent without asking for feedback", len(asking))
+            return [
+                {name: value for name, value in card.items() if card not in asking or name not in _ASKING}
+                for card in cards
+            ]
+        return [dict(card) for card in cards]
+
+    def _sent(self, card: Mapping[str, Any], outcome: TrialOutcome, patient: str) -> SentCard:
+        return SentCard(
+            uuid=card["uuid"],
+            service=self.service,
+            kind=self.kind,
+            trial=outcome.trial.id,
+            patient=patient,
+            sent=self.now,
+            suggestions=[one["uuid"] for one in card.get("suggestions", ())],
+            marks=marks_of(outcome, patient),
+            unsettled=unsettled(outcome),
+        )
+
+
+_ASKING: Final = frozenset(("uuid", "overrideReasons"))
+
+
+@dataclass(frozen=True)
+class Told:
+    """One item of feedback, as a client tells it.
+
+    Args:
+        feedback: without a reason.
+        system: of the reason's Coding; "" when none was given.
+        code: of the same.
+    """
+
+    feedback: CardFeedback
+    system: str = ""
+    code: str = ""
+
+
+def take_feedback(store: Store, tenant: str, told: Sequence[Told]) -> tuple[int, int]:
+    """Keep what became of cards that this tenant was sent.
+
+    Args:
+        store: where it is kept.
+        tenant: key of who tells.
+        told: in any order; what is kept already is not kept again.
+
+    Returns:
+        How many items were new, and how many were about cards that nobody here sent to this tenant.
+
+    Raises:
+        UnavailableError: the store is down; none was kept.
+    """
+    cards = store.cards(tenant, {one.feedback.card for one in told})
+    known = [one for one in told if one.feedback.card in cards]
+    rows = [_checked(one, cards[one.feedback.card]) for one in known]
+    return (store.add_feedback(tenant, rows) if rows else 0), len(told) - len(known)
+
+
+def _checked(told: Told, card: SentCard) -> CardFeedback:
+    """Keep of a client's words only what the card offered."""
+    return replace(
+        told.feedback,
+        reason=_reason(told, card),
+        suggestions=[one for one in told.feedback.suggestions if one in card.suggestions],
+    )
+
+
+def _reason(told: Told, card: SentCard) -> str:
+    known = {
+        "": [""],
+        HL7: HL7_REASONS,
+        OWN: [*OWN_REASONS, *(f"{NOT_FIT}{name}" for name in card.marks)],
+    }
+    return told.code if told.code in known.get(told.system, ()) else OTHER

@@ -1,0 +1,1 @@
+"""Steps of the schema; a step that was released is never changed."""
