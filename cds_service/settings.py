@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,12 +30,19 @@ class Client(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    issuer: str = Field(min_length=1, description="`iss` of its tokens, compared character by character.")
+    issuer: str = Field(
+        min_length=1, max_length=256, description="`iss` of its tokens, compared character by character."
+    )
     jwks_url: str | None = Field(
         default=None, description="Where its public keys are; the only `jku` taken. https, or http on loopback."
     )
     jwks_file: Path | None = Field(default=None, description="Its public keys in a file, where there is no URL.")
-    tenant: str | None = Field(default=None, description="`tenant` that its tokens must carry; none when not given.")
+    tenant: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="`tenant` that its tokens must carry; when not given, they must carry none.",
+    )
     fhir_servers: tuple[str, ...] = Field(default=(), description="FHIR bases that its calls may name.")
     profile: Profile = Field(default="generic", description="What its cards may hold.")
 
@@ -81,6 +88,10 @@ class Settings(BaseSettings):
         description="The address under which EHRs reach the service, without a slash at the end; tokens name it.",
     )
     clients: tuple[Client, ...] = Field(default=(), description="The EHRs that may call in verified mode.")
+    max_token_seconds: int = Field(
+        default=300, ge=30, le=900, description="Longest life of a token, from `iat` to `exp`, in seconds."
+    )
+    keys: Path | None = Field(default=None, description="The folder of our own signing keys: `cds-service keys new`.")
     services: tuple[Service, ...] = Field(
         default=SERVICES, min_length=1, description="The services offered; every id once."
     )
@@ -107,6 +118,14 @@ class Settings(BaseSettings):
     max_bundle_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest Bundle to evaluate.")
     max_answer_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest single answer of a FHIR server.")
     max_pages: int = Field(default=50, ge=1, le=1000, description="Most pages read of one search.")
+
+    @field_validator("services")
+    @classmethod
+    def _each_service_once(cls, services: tuple[Service, ...]) -> tuple[Service, ...]:
+        # One id for two hooks is legal, but clients keep services by address: the later would hide the first.
+        if len({service.id for service in services}) < len(services):
+            raise ValueError("every id once")
+        return services
 
     @classmethod
     def settings_customise_sources(

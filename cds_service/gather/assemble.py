@@ -128,9 +128,9 @@ def _by_reference(drugs: list[Found]) -> dict[str, Mapping[str, Any]]:
     """Index Medications by every name they may be cited by; one that is two different things is left out."""
     index: dict[str, Mapping[str, Any]] = {}
     sources, _copies, _doubt = without_copies(drugs)
-    unclear = {one.reference for one in sources if sum(other.reference == one.reference for other in sources) > 1}
+    times = Counter(source.reference for source in sources)
     for source in sources:
-        if source.reference not in unclear:
+        if times[source.reference] == 1:
             index[source.reference] = source.body
     for drug in sorted(drugs, key=lambda one: canonical(one.resource)):
         if drug.full_url and drug.reference in index:

@@ -111,7 +111,7 @@ def _with_drugs(
     wanted: dict[str, set[str]] = {}
     for name in _POINTS_TO_DRUGS:
         for source in record.resources.get(name, ()):
-            reference = _drug_reference(source.body)
+            reference = drug_reference(source.body)
             if reference and "/".join(reference.split("/")[-2:]) not in record.medications:
                 wanted.setdefault(reference, set()).add(name)
     chosen = sorted(wanted)[:MAX_DRUG_READS]
@@ -129,7 +129,7 @@ def _spoilt(harvest: Harvest) -> Harvest:
     return Harvest(harvest.entries, worse(harvest.read, Read.incomplete(_DRUG)), harvest.asked)
 
 
-def _drug_reference(body: Mapping[str, Any]) -> str:
+def drug_reference(body: Mapping[str, Any]) -> str:
     """Return ``medicationReference`` (R4), ``medication.reference`` (R5), when it points to a resource."""
     later = body.get("medication")
     element = body.get("medicationReference") or (later.get("reference") if isinstance(later, dict) else None)

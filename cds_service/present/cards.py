@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
@@ -11,29 +13,32 @@ from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
 from cds_service.present import wording
 from cds_service.present.detail import candidate_detail
 from cds_service.present.orders import suggestions
+from cds_service.present.overrides import override_reasons
 from cds_service.present.safe_text import fit, markdown, plain
 from cds_service.present.speaking import Speaking, who_speaks
 from cds_service.present.summary import candidate_summary
+from cds_service.trials.model import Trial
 
 TOPICS: Final = "https://clinicaltrials.gov"
 
 
-def make_cards(outcome: PatientOutcome, *, seed: UUID) -> list[dict[str, Any]]:
+def make_cards(outcome: PatientOutcome, *, seed: UUID, silent: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
     """Write the cards of a hook's answer; none when there is nothing to say.
 
     Args:
         outcome: of all trials for the patient.
         seed: unique to the call (its ``hookInstance``); the cards' ids follow from it.
+        silent: ids of trials that are to say nothing about this patient.
 
     Returns:
         CDS Hooks cards as JSON objects.
     """
-    speaking = who_speaks(outcome)
+    speaking = who_speaks(replace(outcome, trials=tuple(t for t in outcome.trials if t.trial.id not in silent)))
     cards = []
     if speaking.candidates:
         cards.append(_candidate(speaking, outcome, seed))
     if speaking.unchecked:
-        cards.append(_unchecked(speaking, outcome, seed))
+        cards.append(unchecked_card(speaking.unchecked, outcome, seed))
     return cards
 
 
@@ -42,53 +47,67 @@ def _candidate(speaking: Speaking, outcome: PatientOutcome, seed: UUID) -> dict[
     own = uuid5(seed, f"candidate {best.trial.id}")
     drafts = suggestions(best, outcome.patient, own)
     return {
-        **_frame(best, own),
+        **frame(best, own),
         "summary": candidate_summary(best, outcome),
         "detail": candidate_detail(best, others, outcome),
         **({"suggestions": drafts, "selectionBehavior": "any"} if drafts else {}),
-        **_links(best),
+        "overrideReasons": override_reasons(best),
+        **links(best),
     }
 
 
-def _unchecked(speaking: Speaking, outcome: PatientOutcome, seed: UUID) -> dict[str, Any]:
-    first, *others = speaking.unchecked
-    ids = wording.listed([one.trial.id for one in speaking.unchecked])
+def unchecked_card(unchecked: Sequence[TrialOutcome], outcome: PatientOutcome, seed: UUID) -> dict[str, Any]:
+    """Say which trials were not checked, and why.
+
+    Args:
+        unchecked: trials whose trigger could not be read; at least one.
+        outcome: of the patient.
+        seed: unique to the call.
+    """
+    first, *others = unchecked
+    ids = wording.listed([one.trial.id for one in unchecked])
     verb = "were" if others else "was"
     lists = {name: why for name, why in outcome.unread.items() if name == "Condition"} or dict(outcome.unread)
     whys = [f"{wording.TYPES.get(name, name)} ({why})" for name, why in lists.items()]
     why = wording.listed([f"{wording.TYPES.get(name, name)} could not be read ({why})" for name, why in lists.items()])
     some = f"{first.trial.id} and {len(others)} more" if others else first.trial.id
     return {
-        **_frame(first, uuid5(seed, f"unchecked {first.trial.id}")),
+        **frame(first, uuid5(seed, f"unchecked {first.trial.id}")),
         "summary": fit(
             f"{ids} {verb} not checked: {why}",
             f"{some} {verb} not checked: {why}",
             f"{some} {verb} not checked",
         ),
         "detail": f"{wording.UNREAD}: {markdown(wording.listed(whys))}.\n\n{wording.NOTHING_SAID}",
-        **_links(first),
+        **links(first),
     }
 
 
-def _frame(outcome: TrialOutcome, own: UUID) -> dict[str, Any]:
+def frame(outcome: TrialOutcome, own: UUID, indicator: str = "info") -> dict[str, Any]:
     """Write what every card has; a trial's topic never changes, since overrides are remembered by it."""
     trial = outcome.trial
     return {
         "uuid": str(own),
-        "indicator": "info",
+        "indicator": indicator,
         "source": {
             "label": f"Trial rules {plain(trial.id, 40)}",
             **({"url": trial.url} if _absolute(trial.url) else {}),
             "topic": {
                 "system": TOPICS,
-                "code": re.sub(r"[^A-Za-z0-9]", "", trial.id)[:100],
+                "code": topic_code(trial),
                 "display": plain(trial.title.get("en") or trial.id, 200),
             },
         },
     }
 
 
-def _links(outcome: TrialOutcome) -> dict[str, Any]:
+def topic_code(trial: Trial) -> str:
+    """Return the code of a trial's topic: letters and digits, as Epic takes it, and always the same."""
+    return re.sub(r"[^A-Za-z0-9]", "", trial.id)[:100]
+
+
+def links(outcome: TrialOutcome) -> dict[str, Any]:
+    """Write the card's links: the registry record, where the trial's contacts are."""
     url = outcome.trial.url
     return {"links": [{"label": wording.REGISTRY, "url": url, "type": "absolute"}]} if _absolute(url) else {}
 

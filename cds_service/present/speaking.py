@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cds_service.evaluation.outcome import CriterionOutcome, PatientOutcome, Status, TrialOutcome, Verdict
+from cds_service.evaluation.outcome import DECEASED, CriterionOutcome, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
 
 
@@ -51,7 +51,9 @@ def speaks(outcome: TrialOutcome) -> bool:
         return False
     if outcome.status is Status.CANDIDATE:
         return True
-    return outcome.status is Status.NEEDS_DATA and _sign(outcome)
+    if any(one.fact == DECEASED for one in outcome.decisive):
+        return False  # no card about somebody who may have died; the coordinator's list asks
+    return outcome.status is Status.NEEDS_DATA and sign(outcome)
 
 
 def rank(outcome: TrialOutcome) -> tuple[int, int, int, int, str]:
@@ -74,7 +76,8 @@ def _triggers(outcome: TrialOutcome) -> list[CriterionOutcome]:
     return [one for one in outcome.criteria if one.criterion.trigger]
 
 
-def _sign(outcome: TrialOutcome) -> bool:
+def sign(outcome: TrialOutcome) -> bool:
+    """Say whether the record holds a sign of what the trial is about, such as distant spread."""
     signs = [one for one in outcome.criteria if one.criterion.sign]
     if not signs:
         return True  # a trial without a sign has no bare case to keep silent about

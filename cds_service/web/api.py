@@ -11,6 +11,7 @@ from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
 from cds_service.screening.patient import screen_bundle
 from cds_service.web.answers import answer, read_body
+from cds_service.web.auth import caller_of
 
 _PARAMETERS: Final = ("trial", "as_of", "anchor")
 
@@ -21,6 +22,9 @@ def routes(services: Services) -> Blueprint:
 
     @blueprint.post("/evaluate")
     def evaluate() -> Response:
+        if services.settings.mode == "verified" and not services.settings.api:
+            raise RequestError("The API is off in verified mode (setting api).", field="", status=404)
+        caller_of(services)
         # A mistyped parameter would silently judge on another day.
         if set(request.args) - set(_PARAMETERS):
             raise RequestError(f"Query parameters are {', '.join(_PARAMETERS)}.", field="query")

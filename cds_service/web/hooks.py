@@ -1,7 +1,8 @@
-"""CDS Hooks 2.0: discovery, and the one service that answers ``patient-view``."""
+"""CDS Hooks 2.0: discovery, and the services, one address for each hook, on one core."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response
@@ -9,38 +10,71 @@ from flask import Blueprint, Response
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
 from cds_service.gather.client import FhirClient
+from cds_service.gather.draft_orders import read_drafts
+from cds_service.present.card_rules import adapted, checked
 from cds_service.present.cards import make_cards
+from cds_service.present.conflict import order_cards
+from cds_service.screening.conflict import screen_orders
+from cds_service.screening.memory import Memory, kind_of, tenant_key
 from cds_service.screening.patient import screen_hook
+from cds_service.settings import Hook, Service
 from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
 from cds_service.web.auth import caller_of
 from cds_service.web.messages import HookCall, read_call
 
-SERVICE_ID: Final = "npc-trials-patient-view"
-HOOK: Final = "patient-view"
+_CANDIDACY: Final = (
+    "says if the patient may be a candidate for a trial, or which missing result would decide; silent otherwise"
+)
+_CONFLICT: Final = (
+    "warns when an order (radiotherapy, surgery, another anti-tumour drug) would close a trial for a patient who may "
+    "be a candidate, and says which criterion it would break; silent otherwise, and nothing is blocked"
+)
+_DESCRIPTIONS: Final[Mapping[Hook, str]] = {
+    "patient-view": f"When a chart is opened: {_CANDIDACY}.",
+    "encounter-start": f"When a visit or stay begins: {_CANDIDACY}.",
+    "appointment-book": f"When an appointment is made: {_CANDIDACY}.",
+    "order-select": f"When an order is chosen, before it is signed: {_CONFLICT}.",
+    "order-sign": f"When orders are about to be signed: {_CONFLICT}.",
+}
 
 
 def routes(services: Services) -> Blueprint:
     """Return the CDS Hooks addresses."""
     blueprint = Blueprint("hooks", __name__)
+    offered = {service.id: service for service in services.settings.services}
 
     @blueprint.get("/cds-services")
     def discovery() -> Response:
         caller_of(services)
-        return answer({"services": [_description(services)]})
+        return answer({"services": [_description(services, service) for service in offered.values()]})
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        if service_id != SERVICE_ID:
-            raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
         caller = caller_of(services)
-        hook = read_call(read_body(services.settings.max_hook_bytes), HOOK)
-        outcome = screen_hook(
-            services.rules, hook.prefetch, hook.patient_id, _client(services, hook, caller), as_of=services.clock()
-        )
-        return answer({"cards": make_cards(outcome, seed=hook.instance)})
+        if service_id not in offered:
+            raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
+        hook = read_call(read_body(services.settings.max_hook_bytes), offered[service_id].hook)
+        cards = _cards(services, offered[service_id], hook, caller)
+        return answer({"cards": checked(adapted(cards, caller.profile), caller.profile)})
 
     return blueprint
+
+
+def _cards(services: Services, service: Service, hook: HookCall, caller: Caller) -> list[dict[str, Any]]:
+    """Screen the patient and write what is to be said."""
+    client, as_of = _client(services, hook, caller), services.clock()
+    tenant = tenant_key(caller.issuer, caller.tenant)
+    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), services.now())
+    if hook.ordered is None:
+        outcome = screen_hook(services.rules, hook.prefetch, hook.patient_id, client, as_of=as_of)
+        cards = make_cards(outcome, seed=hook.instance, silent=memory.silent(outcome))
+    else:
+        drafts = read_drafts(hook.ordered.bundle, hook.patient_id, hook.ordered.selections)
+        found = screen_orders(services.rules, hook.prefetch, hook.patient_id, client, drafts, as_of=as_of)
+        outcome = found.patient
+        cards = order_cards(found, seed=hook.instance, silent=memory.silent(outcome))
+    return memory.keep(cards, outcome)
 
 
 def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | None:
@@ -50,16 +84,13 @@ def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | 
     return services.connect(hook.fhir_server, hook.token)
 
 
-def _description(services: Services) -> dict[str, Any]:
+def _description(services: Services, service: Service) -> dict[str, Any]:
     trials = ", ".join(name for name, trial in services.rules.library.trials.items() if trial.speaks)
     return {
-        "id": SERVICE_ID,
-        "hook": HOOK,
-        "title": "Clinical trials for nasopharyngeal carcinoma",
-        "description": (
-            "When a chart is opened: says if the patient may be a candidate for a trial, or which missing "
-            f"result would decide; silent otherwise. Trials: {trials or 'none'}. For review by people."
-        ),
+        "id": service.id,
+        "hook": service.hook,
+        "title": service.title,
+        "description": f"{_DESCRIPTIONS[service.hook]} Trials: {trials or 'none'}. For review by people.",
         "usageRequirements": (
             "Needs prefetch, or a FHIR R4 server with read access to Patient, Condition, Observation, "
             "MedicationStatement, MedicationRequest, MedicationAdministration, Medication and Procedure."

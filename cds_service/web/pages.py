@@ -9,7 +9,6 @@ from flask import Blueprint, Response, render_template_string, request
 from cds_service import __version__
 from cds_service.bootstrap import Services
 from cds_service.web.answers import answer
-from cds_service.web.hooks import SERVICE_ID
 
 _INDEX: Final = """<!doctype html>
 <html lang="en">
@@ -25,11 +24,15 @@ For review by people.</p>
 <dl>
 <dt><a href="{{ root }}cds-services">GET {{ root }}cds-services</a></dt>
 <dd>CDS Hooks 2.0 discovery</dd>
-<dt>POST {{ root }}cds-services/{{ service }}</dt>
-<dd>the patient-view hook</dd>
-<dt>POST {{ root }}api/evaluate?as_of=YYYY-MM-DD</dt>
+{% for service in services %}<dt>POST {{ root }}cds-services/{{ service.id }}</dt>
+<dd>the {{ service.hook }} hook</dd>
+{% endfor %}<dt>POST {{ root }}api/evaluate?as_of=YYYY-MM-DD</dt>
 <dd>a FHIR R4 Bundle of one patient in, verdicts out; also <code>trial=ID</code>,
 <code>anchor=YYYY-MM-DD</code></dd>
+<dt><a href="{{ root }}simulator">GET {{ root }}simulator</a></dt>
+<dd>an EHR simulator for the browser, synthetic patients only</dd>
+<dt><a href="{{ root }}openapi.json">GET {{ root }}openapi.json</a></dt>
+<dd>every address described, OpenAPI 3.1</dd>
 <dt><a href="{{ root }}livez">GET {{ root }}livez</a></dt>
 <dd>a sign of life</dd>
 </dl>
@@ -45,6 +48,13 @@ For review by people.</p>
 </html>
 """
 
+_CLOSED: Final = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>cds-service</title></head>
+<body><p>A CDS Hooks service for the hospital's record system.</p></body>
+</html>
+"""
+
 
 def routes(services: Services) -> Blueprint:
     """Return the index page and the health addresses."""
@@ -52,11 +62,12 @@ def routes(services: Services) -> Blueprint:
 
     @blueprint.get("/")
     def index() -> Response:
+        # In verified mode nobody was asked who they are, so the page tells nothing.
         page = render_template_string(
-            _INDEX,
+            _CLOSED if services.settings.mode == "verified" else _INDEX,
             version=__version__,
             root=request.root_url,
-            service=SERVICE_ID,
+            services=services.settings.services,
             trials=list(services.rules.library.trials.values()),
         )
         response = Response(page, content_type="text/html; charset=utf-8")

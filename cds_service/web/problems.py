@@ -1,4 +1,7 @@
-"""Errors as the caller sees them: an OperationOutcome that names the field and never repeats the input."""
+"""Errors as the caller sees them: an OperationOutcome that names the field and never repeats the input.
+
+Its id is the request's: the log lines about it carry the same.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from cds_service.errors import AuthError, CdsServiceError, GatherError, RequestError, UnavailableError
 from cds_service.web.answers import answer
+from cds_service.web.correlation import correlation_id
 
 log = logging.getLogger("cds_service.web")
 
@@ -47,7 +51,7 @@ def problem(status: int, message: str, field: str = "") -> Response:
         "diagnostics": message,
         **({"expression": [field]} if field else {}),
     }
-    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    outcome = {"resourceType": "OperationOutcome", "id": correlation_id(), "issue": [issue]}
     return answer(outcome, status=status, kind="application/fhir+json")
 
 

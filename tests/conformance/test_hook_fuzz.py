@@ -16,6 +16,9 @@ from cds_service.web import create_app
 EXAMPLES = Path(__file__).resolve().parents[2] / "fhir_examples"
 URL = "/cds-services/npc-trials-patient-view"
 HOOK = json.loads((EXAMPLES / "hooks" / "patient-view.full-prefetch.json").read_text())
+ORDER = json.loads((EXAMPLES / "hooks" / "order-select.cetuximab.json").read_text())
+# Mostly what is ordered: the record is spoilt by the call above.
+ORDER["prefetch"] = {key: ORDER["prefetch"][key] for key in ("patient", "conditions")}
 BUNDLE = json.loads((EXAMPLES / "patients" / "stale-bilirubin" / "bundle.json").read_text())
 
 odd = st.recursive(
@@ -70,6 +73,15 @@ def test_any_hook_call(client, body):
         assert all(len(card["summary"]) < 140 for card in response.get_json()["cards"])
     else:
         assert response.get_json()["resourceType"] == "OperationOutcome"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(body=spoilt(ORDER))
+def test_any_order(client, body):
+    response = client.post("/cds-services/npc-trials-order-select", json=body)
+    assert response.status_code in (200, 400, 412), response.get_json()
+    if response.status_code == 200:
+        assert all(len(card["summary"]) < 140 for card in response.get_json()["cards"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

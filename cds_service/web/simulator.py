@@ -1,0 +1,72 @@
+"""A small EHR simulator: a page that calls the service as a browser-based EHR would. Open mode only."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, render_template
+
+from cds_service.bootstrap import Services
+from cds_service.errors import RequestError
+from cds_service.web.answers import answer, read_body
+from cds_service.web.example_stories import example_stories
+from cds_service.web.markdown_tree import markdown_tree
+
+PATH: Final = "/simulator"
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+_MAX_MARKDOWN: Final = 64 * 2**10
+
+
+def routes(services: Services, fhir_server: str | None = None) -> Blueprint:
+    """Return the simulator's addresses. The page judges nothing: it calls the same hooks as every client.
+
+    Args:
+        services: for the day that the service judges.
+        fhir_server: a FHIR server that holds the example patients; the demo runs one.
+    """
+    blueprint = Blueprint(
+        "simulator",
+        __name__,
+        static_folder="static/simulator",
+        static_url_path=f"{PATH}/static",
+        template_folder="templates",
+    )
+
+    @blueprint.get(PATH)
+    def page() -> Response:
+        return Response(render_template("simulator.html"), content_type="text/html; charset=utf-8")
+
+    @blueprint.get(f"{PATH}/setup")
+    def setup() -> Response:
+        """What the page starts from. The day is asked again before each call: it may have passed midnight."""
+        stories = [
+            {"name": one.name, "text": one.text, "asOf": one.as_of.isoformat(), "expected": one.expected}
+            for one in example_stories()
+        ]
+        start: dict[str, Any] = {"asOf": services.clock().isoformat(), "stories": stories}
+        return answer({**start, **({"fhirServer": fhir_server} if fhir_server else {})})
+
+    @blueprint.get(f"{PATH}/stories/<name>")
+    def story(name: str) -> Response:
+        for one in example_stories():
+            if one.name == name:
+                return Response(one.bundle.read_bytes(), content_type="application/fhir+json; charset=utf-8")
+        raise RequestError("There is no such example patient.", field="name", status=404)
+
+    @blueprint.post(f"{PATH}/markdown")
+    def markdown() -> Response:
+        body = read_body(_MAX_MARKDOWN)
+        text = body.get("markdown") if isinstance(body, dict) else None
+        if not isinstance(text, str):
+            raise RequestError("markdown must be a string.", field="markdown")
+        return answer({"nodes": markdown_tree(text)})
+
+    @blueprint.after_request
+    def guard(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    return blueprint
