@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 SEKMET := sekmet-fhir==0.1.1
+HEALTHCHAIN := healthchain==0.16.1
+AXE    := axe-core@4.14.1
 BIN    := .venv/bin
 PIP    := -m pip --disable-pip-version-check --quiet
 
@@ -10,7 +12,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check docs-tables fuzz lint format languages lock clean .venv .venv-fhir
+.PHONY: help demo serve test check docs-tables fuzz lint format languages lock clean clients chromium .venv .venv-fhir
 
 help:  ## show this list
 	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
@@ -22,7 +24,10 @@ demo: .venv/.runtime .venv-fhir/.installed  ## a FHIR server with example patien
 serve: .venv/.runtime  ## the service alone, with your settings
 	$(BIN)/cds-service serve
 
-test: .venv/.dev .venv-fhir/.installed  ## every test
+# CI installs the browser and the foreign clients by itself; elsewhere their tests are skipped until `make clients`.
+CLIENTS := .venv-healthchain/.installed .axe/.$(AXE) chromium
+
+test: .venv/.dev .venv-fhir/.installed $(if $(filter true,$(CI)),$(CLIENTS))  ## every test
 	$(BIN)/python -m pytest
 
 check: lint  ## lint, types, layers, rule files and the fast tests: before each commit
@@ -30,11 +35,14 @@ check: lint  ## lint, types, layers, rule files and the fast tests: before each 
 	$(BIN)/cds-service rules test
 	$(BIN)/python -m pytest -q -m "not server and not docs and not slow"
 
-docs-tables: .venv/.dev  ## write docs/coverage-*.md anew: which case proves which verdict and reason
+docs-tables: .venv/.dev  ## write docs/coverage-*.md and docs/conformance.md anew: which case or check proves what
 	$(BIN)/python -m tests.coverage_table
+	$(BIN)/python -m tests.conformance.results_page
 
-fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=500 per property, some 23,000 in all)
+fuzz: OPENAPI_EXAMPLES ?= 240
+fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=500 per property, some 23,000 in all), and 5,000 requests drawn from /openapi.json
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/property
+	OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/conformance/test_openapi.py
 
 lint: .venv/.dev  ## style, types and import layers; changes nothing
 	$(BIN)/ruff check .
@@ -61,15 +69,21 @@ lock: .venv/bin/python  ## take the newest allowed versions of everything into t
 	{ echo '# Exact versions of the demo FHIR server, in an environment of its own. Made by: make lock'; \
 		.venv-lock/bin/python -m pip freeze; } > requirements-demo.lock
 	rm -rf .venv-lock
+	$(BIN)/python -m venv .venv-lock
+	.venv-lock/bin/python $(PIP) install '$(HEALTHCHAIN)'
+	{ echo '# Exact versions of the HealthChain client, in an environment of its own. Made by: make lock'; \
+		.venv-lock/bin/python -m pip freeze; } > requirements-clients.lock
+	rm -rf .venv-lock
 
 clean:  ## remove what was installed and built
-	rm -rf .venv .venv-fhir .venv-lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-fhir .venv-healthchain .axe .venv-lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: .venv/.dev  ## install the service and what its tests need
 .venv-fhir: .venv-fhir/.installed  ## install the demo FHIR server
 
-.venv/bin/python .venv-fhir/bin/python:
+clients: $(CLIENTS)  ## install what the tests of browsers and other clients need: chromium (Debian, as root), axe-core (npm), HealthChain
+.venv/bin/python .venv-fhir/bin/python .venv-healthchain/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or later is needed; name it: make PYTHON=python3.12 ...' >&2; exit 1; }
 	$(PYTHON) -m venv $(@D:/bin=)
@@ -88,3 +102,17 @@ clean:  ## remove what was installed and built
 	@echo 'Installing the demo FHIR server into .venv-fhir (once; a minute or less) ...'
 	.venv-fhir/bin/python $(PIP) install -r requirements-demo.lock
 	@touch $@
+
+.venv-healthchain/.installed: requirements-clients.lock | .venv-healthchain/bin/python
+	@echo 'Installing the HealthChain client into .venv-healthchain (once; a minute or less) ...'
+	.venv-healthchain/bin/python $(PIP) install -r requirements-clients.lock
+	@touch $@
+
+.axe/.$(AXE):
+	@echo 'Installing axe-core into .axe (once) ...'
+	npm install --prefix .axe --no-save --ignore-scripts --no-audit --no-fund --loglevel=error $(AXE)
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { echo 'Installing chromium from Debian ...'; apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }

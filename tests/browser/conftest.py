@@ -1,0 +1,152 @@
+"""A real browser, Debian's chromium, and the service on loopback for it to call."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+
+from cds_service.bootstrap import build, load_rules
+from cds_service.cli.listening import in_background, listening
+from cds_service.screening.patient import Rules
+from cds_service.settings import load_settings
+from cds_service.web import create_app
+
+AS_OF = date(2026, 3, 1)
+AXE = Path(__file__).resolve().parents[2] / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# What the page did that it must not: collected by the browser itself, told at the end of each test.
+SPY = "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.blockedURI));"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One chromium for a file of tests. Playwright's event loop ends with it: tests elsewhere run their own."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("install: make clients (or: apt-get install chromium)")
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    return load_rules()
+
+
+@dataclass
+class Visit:
+    """The page as a user has it open.
+
+    Args:
+        page: of the browser.
+        base: the service's address.
+        asked: every address that the browser asked.
+        told: bodies of the feedback that was posted, in order.
+        errors: what the browser complained of, but refusals by HTTP.
+    """
+
+    page: Page
+    base: str
+    asked: list[str] = field(default_factory=list)
+    told: list[dict] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def open(self) -> None:
+        self.page.goto(f"{self.base}/simulator")
+        self.page.wait_for_selector("body[data-ready]")
+
+    def choose(self, story: str) -> None:
+        with self.page.expect_response(f"**/simulator/stories/{story}"):
+            self.page.select_option("#story", story)
+        expect(self.page.locator("#patient")).to_contain_text(story)
+
+    def send(self) -> str:
+        """Press Send and return the status line once the answer is shown."""
+        self.page.click("#send")
+        expect(self.page.locator("#answer-heading")).to_be_focused()
+        return self.page.inner_text("#status")
+
+    def cards(self) -> list[str]:
+        return self.page.locator("#cards .card h3").all_inner_texts()
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, rules: Rules) -> Iterator[Open]:
+    """Open the simulator of a fresh service; afterwards: the browser stayed at home and complained of nothing."""
+    visits: list[Visit] = []
+    with ExitStack() as stack:
+
+        def start(*, fhir: str | None = None, scheme: str = "light", axe: bool = False) -> Visit:
+            services = build(load_settings(mode="open"), clock=lambda: AS_OF, rules=rules)
+            stack.callback(services.store.close)
+            server = stack.enter_context(listening(create_app(services, simulator_fhir=fhir), "127.0.0.1", 0))
+            stack.enter_context(in_background(server))
+            context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+            stack.callback(context.close)
+            context.set_default_timeout(10_000)
+            context.add_init_script(SPY)
+            if axe:
+                context.add_init_script(path=AXE)
+            opened = Visit(context.new_page(), f"http://127.0.0.1:{server.port}")
+            _watch(opened)
+            visits.append(opened)
+            opened.open()
+            return opened
+
+        yield start
+        for one in visits:
+            violations = one.page.evaluate("window.violations")
+            assert violations == []
+            assert one.errors == []
+            assert [url for url in one.asked if not url.startswith(f"{one.base}/")] == []
+
+
+def _watch(one: Visit) -> None:
+    def asked(request: Request) -> None:
+        one.asked.append(request.url)
+        if request.url.endswith("/feedback"):
+            one.told.append(request.post_data_json)
+
+    def stay_home(route: Route) -> None:
+        if route.request.url.startswith(f"{one.base}/"):
+            route.fallback()
+        else:
+            route.abort()
+
+    def complained(words: str) -> None:
+        if "the server responded with a status of" not in words:
+            one.errors.append(words)
+
+    one.page.context.on("request", asked)
+    one.page.context.route("**/*", stay_home)
+    one.page.on("console", lambda message: complained(message.text) if message.type == "error" else None)
+    one.page.on("pageerror", lambda error: one.errors.append(str(error)))
+    one.page.on("dialog", lambda dialog: (one.errors.append(f"dialog {dialog.message}"), dialog.dismiss()))
+
+
+@pytest.fixture
+def axe() -> Path:
+    """axe-core, which looks for faults that shut people out."""
+    if not AXE.is_file():
+        pytest.skip("install: make clients (axe-core, from npm)")
+    return AXE
