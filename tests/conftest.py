@@ -37,9 +37,16 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 # What `make check` leaves to `make test`, by folder or file.
 MARKS = {
-    **dict.fromkeys(("charts", "property", "third_party"), "slow"),
+    **dict.fromkeys(("charts", "property", "third_party", "browser", "clients"), "slow"),
     **dict.fromkeys(
-        ("test_site_file.py", "test_rule_tools.py", "test_rule_files.py", "test_trials_yaml_text.py", "test_tables.py"),
+        (
+            "test_suite.py",
+            "test_site_file.py",
+            "test_rule_tools.py",
+            "test_rule_files.py",
+            "test_trials_yaml_text.py",
+            "test_tables.py",
+        ),
         "slow",
     ),
     "servers": "server",

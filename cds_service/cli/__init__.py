@@ -12,7 +12,7 @@ from cds_service import __version__
 from cds_service.errors import CdsServiceError, RequestError
 
 # Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
-_COMMANDS: Final = ("demo", "evaluate", "rules", "serve", "sites")
+_COMMANDS: Final = ("conformance", "demo", "ehr-sheet", "evaluate", "feedback", "keys", "rules", "serve", "sites")
 
 
 class Commands(click.Group):
@@ -20,13 +20,13 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands that are installed."""
-        return [name for name in _COMMANDS if importlib.util.find_spec(f"{__name__}.{name}")]
+        return [name for name in _COMMANDS if importlib.util.find_spec(_module(name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command: the object called like its module."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        command = getattr(importlib.import_module(_module(cmd_name)), cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -36,6 +36,11 @@ class Commands(click.Group):
         except CdsServiceError as error:
             click.echo(_line(error), err=True)
             ctx.exit(error.exit_code)
+
+
+def _module(name: str) -> str:
+    """Return the module of a command: hyphens of a command are underscores there."""
+    return f"{__name__}.{name.replace('-', '_')}"
 
 
 def _line(error: CdsServiceError) -> str:

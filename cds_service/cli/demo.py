@@ -23,8 +23,8 @@ from cds_service.errors import ConfigError
 from cds_service.gather.json_text import read_json
 from cds_service.settings import load_settings
 from cds_service.web import create_app
+from cds_service.web.example_stories import EXAMPLES
 
-_EXAMPLES: Final = Path(__file__).resolve().parents[2] / "fhir_examples" / "patients"
 _AS_OF: Final = re.compile(r"^as_of:\s*(\d{4}-\d\d-\d\d)\s*$", re.MULTILINE)
 
 # Story, whether the EHR sends prefetch, and what it is to show.
@@ -48,7 +48,9 @@ def demo(once: bool) -> None:
         fhir = stack.enter_context(DemoFhirServer())
         for story in stories:
             fhir.load(json.loads(story.read_text(encoding="utf-8")))
-        server = stack.enter_context(listening(create_app(services), settings.host, settings.port))
+        server = stack.enter_context(
+            listening(create_app(services, simulator_fhir=fhir.base_url), settings.host, settings.port)
+        )
         stack.enter_context(in_background(server))
         base = f"http://127.0.0.1:{server.port}"
         printer = Printer(Console(highlight=False))
@@ -64,7 +66,7 @@ def _play(ehr: DemoEhr, printer: Printer) -> None:
     service = ehr.discover()
     printer.discovery(service)
     for story, with_prefetch, why in _SCENES:
-        bundle = _bundle(_EXAMPLES / story / "bundle.json")
+        bundle = _bundle(EXAMPLES / story / "bundle.json")
         patient_id = next(
             entry["resource"]["id"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"
         )
@@ -75,7 +77,7 @@ def _play(ehr: DemoEhr, printer: Printer) -> None:
 
 
 def _stories() -> list[Path]:
-    stories = sorted(_EXAMPLES.glob("*/bundle.json"))
+    stories = sorted(EXAMPLES.glob("*/bundle.json"))
     if not stories:
         raise ConfigError("The demo needs fhir_examples/patients, which a checkout has: run it from there.")
     return stories
@@ -91,7 +93,7 @@ def _bundle(path: Path) -> dict[str, Any]:
 def _as_of() -> date:
     """Return the day the example patients were written for: their results would be too old today."""
     for story, *_ in _SCENES:
-        expected = _EXAMPLES / story / "expected.yaml"
+        expected = EXAMPLES / story / "expected.yaml"
         found = _AS_OF.search(expected.read_text(encoding="utf-8")) if expected.is_file() else None
         if found:
             return date.fromisoformat(found[1])

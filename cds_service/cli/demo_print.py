@@ -56,7 +56,7 @@ class Printer:
             f"  curl {service}/api/evaluate -H 'Content-Type: application/fhir+json' \\",
             "    -d @fhir_examples/patients/stale-bilirubin/bundle.json",
             f"  curl {fhir}/Patient",
-            f"  and in a browser: {service}/",
+            f"  and in a browser, an EHR simulator: {service}/simulator",
         ]
         for line in lines:
             self.console.print(Text(line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``cds-service serve``: the service on one's own machine, open, on loopback only."""
+"""``cds-service serve``: a small server; open on one's own machine when no mode is set, verified when it is."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ from cds_service.cli.listening import listening, stop_on_sigterm
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.web import create_app
-from cds_service.web.hooks import SERVICE_ID
+from cds_service.web.correlation import start_logging
 
 
 @click.command()
-@click.option("--host", help="Loopback address to listen on; 127.0.0.1 by default.")
+@click.option("--host", help="Address to listen on; 127.0.0.1 by default. Open mode takes loopback addresses only.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 8000 by default, 0 for a free one.")
 def serve(host: str | None, port: int | None) -> None:
-    """Serve CDS Hooks and the API on this machine, without asking callers who they are."""
-    chosen = {"host": host, "port": port, "mode": "open"}
-    settings = load_settings(**{name: value for name, value in chosen.items() if value is not None})
-    if not _loopback(settings.host):
+    """Serve CDS Hooks. Without CDS_MODE=verified: on this machine only, without asking callers who they are."""
+    chosen = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    settings = load_settings(**chosen)
+    if settings.mode is None:
+        settings = load_settings(**chosen, mode="open")
+    is_open = settings.mode == "open"
+    if is_open and not _loopback(settings.host):
         raise ConfigError(
             "--host: open mode asks callers for no token, so it listens on loopback only, such as 127.0.0.1."
         )
     app = create_app(build(settings))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("cds_service").warning(
-        "open mode: whoever can reach this port may ask; for one's own machine only"
-    )
+    start_logging()
+    if is_open:
+        logging.getLogger("cds_service").warning(
+            "open mode: whoever can reach this port may ask; for one's own machine only"
+        )
     stop_on_sigterm()
     with listening(app, settings.host, settings.port) as server:
         host_shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         base = f"http://{host_shown}:{server.port}"
-        click.echo(f"Serving {base}/\n  discovery {base}/cds-services\n  hook      {base}/cds-services/{SERVICE_ID}")
-        click.echo(f"  API       {base}/api/evaluate\nCtrl-C stops.")
+        click.echo(f"Serving {base}/\n  discovery {base}/cds-services")
+        for service in settings.services:
+            click.echo(f"  hook      {base}/cds-services/{service.id}")
+        if is_open or settings.api:
+            click.echo(f"  API       {base}/api/evaluate")
+        if is_open:
+            click.echo(f"  simulator {base}/simulator")
+        click.echo("Ctrl-C stops.")
         server.serve_forever(poll_interval=0.1)  # returns at Ctrl-C
         click.echo("Stopped.")
 

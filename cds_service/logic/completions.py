@@ -8,13 +8,14 @@ decisive when, in some completion of the rest, changing it changes the answer. S
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import Final
 
 from cds_service.logic.expression import Expression
-from cds_service.logic.operators import RuleContext
+from cds_service.logic.operators import Agree, RuleContext
 from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Numbers, Scalar, Value, Values
 
@@ -23,10 +24,19 @@ MOST_UNKNOWN: Final = 12
 
 @dataclass(frozen=True)
 class Decision:
-    """A rule's state and, while it is unknown, the facts that would change it."""
+    """A rule's state and, while it is unknown, the facts that would change it.
+
+    Args:
+        state: on both horizons.
+        decisive: sorted by name; empty unless the state is unknown.
+        names: the facts that were completed.
+        worlds: the answer of every completion, in the order of ``names``; empty when it is decided, or none was tried.
+    """
 
     state: State
     decisive: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    worlds: Mapping[tuple[Scalar, ...], Truth] = field(default_factory=dict, compare=False, repr=False)
 
 
 def decide(expression: Expression, values: Mapping[str, Value]) -> Decision:
@@ -51,7 +61,37 @@ def decide(expression: Expression, values: Mapping[str, Value]) -> Decision:
         later = _worlds(expression, names, {n: v.later for n, v in values.items()})
         lasts = later is not None and set(later.values()) == {answer}
         return Decision(State.of(answer, answer if lasts else Truth.UNKNOWN))
-    return Decision(state, tuple(name for at, name in enumerate(names) if _flips(now, at)))
+    return Decision(state, tuple(name for at, name in enumerate(names) if _flips(now, at)), names, now)
+
+
+def settles(
+    expression: Expression, values: Mapping[str, Value], decision: Decision, known: Collection[str], answer: Truth
+) -> bool:
+    """Say whether knowing some facts alone could give an answer, while the others stay as they are.
+
+    Args:
+        expression: the compiled rule.
+        values: a value for each of its variables.
+        decision: what :func:`decide` said of them.
+        known: those that would be known, at values of their own choice.
+        answer: the one asked about.
+    """
+    if decision.worlds and not any(isinstance(node, Agree) for node in expression.nodes()):
+        at = [place for place, name in enumerate(decision.names) if name in known]
+        always: dict[tuple[Scalar, ...], bool] = {}
+        for world, found in decision.worlds.items():
+            chosen = tuple(world[place] for place in at)
+            always[chosen] = always.get(chosen, True) and found is answer
+        return any(always.values())
+    # An `agree` tells what is missing from what is known: the others must stay missing.
+    names = sorted(known)
+    cells = [_cells(expression, name, values[name].now) for name in names]
+    if prod(map(len, cells)) > 2**MOST_UNKNOWN:
+        return False  # too many to try: nothing is claimed
+    return any(
+        decide(expression, {**values, **dict(zip(names, map(Value.scalar, world), strict=True))}).state.now is answer
+        for world in product(*cells)
+    )
 
 
 def _worlds(

@@ -24,7 +24,11 @@ COMMANDS = [
     if line.strip()
 ]
 CURLS = [command for command in COMMANDS if command.startswith("curl")]
-OURS = [command for command in COMMANDS if command.startswith(".venv/bin/cds-service") and " serve " not in command]
+OURS = [
+    command
+    for command in COMMANDS
+    if command.startswith(".venv/bin/cds-service") and not re.search(" (serve|conformance) ", command)
+]
 
 pytestmark = pytest.mark.docs
 
@@ -62,9 +66,9 @@ def answer(command: str, port: int) -> dict[str, object]:
     return found
 
 
-def test_the_readme_has_two_setup_commands_and_five_calls() -> None:
+def test_the_readme_has_two_setup_commands_and_six_calls() -> None:
     assert [command for command in COMMANDS if command.startswith("make")] == ["make demo", "make test"]
-    assert len(CURLS) == 5
+    assert len(CURLS) == 6
 
 
 @pytest.mark.parametrize("command", OURS)
@@ -76,7 +80,7 @@ def test_command(command: str) -> None:
 
 
 def test_discovery(port: int) -> None:
-    (service,) = answer(CURLS[0], port)["services"]  # type: ignore[misc]
+    service = answer(CURLS[0], port)["services"][0]  # type: ignore[index]
     assert service["id"] == "npc-trials-patient-view"
     assert service["hook"] == "patient-view"
     assert set(service["prefetch"]) >= {"patient", "conditions", "observations"}
@@ -100,7 +104,20 @@ def test_a_failed_key_is_called_unread(port: int) -> None:
     assert "suggestions" not in card or all("order" in s["label"].lower() for s in card["suggestions"])
 
 
+def test_an_order_that_closes_the_trial_is_warned_of(port: int) -> None:
+    (card,) = answer(CURLS[4], port)["cards"]  # type: ignore[misc]
+    assert card["indicator"] == "warning"
+    assert card["summary"].startswith("This order would close NCT07235319 for a possible candidate")
+
+
 def test_the_api_judges_on_any_day(port: int) -> None:
-    found = answer(CURLS[4], port)
+    found = answer(CURLS[5], port)
     assert found["as_of"] == "2026-03-01"
     assert found["results"][0]["status"] == "candidate"  # type: ignore[index]
+
+
+def test_the_service_keeps_to_cds_hooks(port: int) -> None:
+    (command,) = [command for command in COMMANDS if " conformance " in command]
+    result = run(command.replace("127.0.0.1:8000", f"127.0.0.1:{port}"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ", 0 failed, " in result.stdout

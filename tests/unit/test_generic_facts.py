@@ -150,6 +150,12 @@ def test_another_malignancy_within_five_years(entry: dict[str, Any], expected: C
         assert reason(fact) == "imprecise-date"
 
 
+def test_versions_of_one_entry_are_each_judged_by_their_own_status() -> None:
+    active, over = ({"id": "same", "code": "Z92.1", "clinical": clinical} for clinical in ("active", "resolved"))
+    fact = read(DRUG_USE, {"problems": [NPC, active, over]})
+    assert (fact.value.now, len(fact.evidence)) == (YES, 1)
+
+
 def test_it_says_when_a_malignancy_will_be_long_enough_ago() -> None:
     assert read(CANCER, cancer(onset="2015-01-01", abated="2024-02-29", clinical="none")).look_again == date(2029, 3, 2)
     assert read(CANCER, cancer(recorded="2024-01-01")).look_again is None
@@ -461,6 +467,14 @@ def test_a_qualitative_result() -> None:
 def test_why_a_qualitative_result_is_unknown(results: list[Any], why: str, lean: Choices) -> None:
     fact = pregnant(*results)
     assert (reason(fact), fact.lean) == (why, lean)
+
+
+def test_a_test_lapses_with_the_day_of_judgement_and_not_before_a_planned_dose() -> None:
+    patient, planned = {"pregnancy_test": [{"value": "negative", "date": -2}]}, date(2026, 3, 5)
+    need = Need("pregnancy_test", anchor="anchor")
+    assert chart_of(patient, anchor=planned).fact(need).until is None
+    assert chart_of(patient).fact(need).until == date(2026, 3, 13)
+    assert chart_of(patient, anchor=planned).fact(replace(need, anchor="as_of")).until == date(2026, 3, 13)
 
 
 def test_an_unread_record_holds_no_missing_test() -> None:

@@ -121,7 +121,7 @@ def test_test(folder: Path) -> None:
     assert result.exit_code == 10
     assert result.output.splitlines() == [
         "trials/NCT00000001/tests.yaml:8: turns 89.9 away",
-        "    blood: expected pass, got fail: Hemoglobin: not met (89.9 g/L on 2026-02-26).",
+        "    blood: expected pass, got fail: Hemoglobin: not met (89.9 g/L on 26 Feb 2026).",
         "3 cases, 1 failed",
     ]
 
