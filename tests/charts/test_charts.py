@@ -47,7 +47,8 @@ EXPECT_KEYS = {
     *("decisive_ask", "alternatives", "last", "new_until", "coverage", "criteria"),
 }
 CRITERION_KEYS = {
-    *("verdict", "reason", "reason_in", "missing", "leaning", "can_change", "noted", "notes", "evidence", "not_evidence"),
+    *("verdict", "reason", "reason_in", "missing", "leaning", "can_change", "noted", "notes"),
+    *("evidence", "not_evidence"),
 }
 
 
