@@ -15,8 +15,11 @@ _VALUE_LIMIT: Final = 240
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Whatever GFM gives a meaning: emphasis, links, autolinks (`:`, `@`, `www.`), code, tables, lists, math. A point
-# or a hyphen between a digit and a letter or digit has none, and so "11.4" stays readable where nothing renders.
-_PUNCTUATION: Final = re.compile(r"[!\"#$()*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])")
+# or a hyphen between a digit and a letter or digit has none, nor have brackets but after a number ("1)" begins a
+# list) while "]" is escaped: so "11.4 (0.54 × ULN)" stays readable where nothing renders.
+_PUNCTUATION: Final = re.compile(
+    r"[!\"#$*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])|(?<=[0-9])\)(?=\s|$)"
+)
 _RULE_PUNCTUATION: Final = re.compile(r"[\\|`*_\[\]~]")
 _HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
 

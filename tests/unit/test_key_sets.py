@@ -322,9 +322,11 @@ def test_headers_that_drip_hold_nobody():
         thread = threading.Thread(target=drip)
         thread.start()
         began = time.monotonic()
-        assert fetch(f"http://127.0.0.1:{door.getsockname()[1]}/", seconds=0.3).body is None
-        assert time.monotonic() - began < 1
-        enough.set()
+        try:
+            assert fetch(f"http://127.0.0.1:{door.getsockname()[1]}/", seconds=0.3).body is None
+            assert time.monotonic() - began < 1
+        finally:
+            enough.set()
         thread.join()
 
 
