@@ -8,6 +8,7 @@ from cds_service.evaluation.explanation import explain
 from cds_service.evaluation.outcome import CriterionOutcome, Verdict
 from cds_service.facts.chart import Chart
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
+from cds_service.facts.phrase import words_of_rules
 from cds_service.logic.completions import Decision, decide, settles
 from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Value
@@ -30,10 +31,15 @@ def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
         decisive=tuple(dict.fromkeys(missing.fact for missing in reasons)),
         facts=facts,
         evidence=_evidence(facts),
+        tests={fact.name: _label(fact, chart) for fact in facts.values() if chart.definitions[fact.name].kind == "lab"},
         notes=tuple(dict.fromkeys(note for fact in facts.values() for note in fact.notes)),
         message=explain(criterion, state, reasons, leaning, facts, chart, alternatives),
         alternatives=alternatives,
     )
+
+
+def _label(fact: Fact, chart: Chart) -> str:
+    return words_of_rules(chart.definitions[fact.name].label["en"])
 
 
 def _as_required(criterion: Criterion, state: State) -> State:

@@ -52,6 +52,7 @@ class CriterionOutcome:
         message: one sentence for people.
         message_zh: the same in Simplified Chinese; "" when nobody said it.
         alternatives: missing facts any one of which, known alone, could make it pass.
+        tests: names for people of the laboratory tests that it reads, by fact.
     """
 
     criterion: Criterion
@@ -65,6 +66,7 @@ class CriterionOutcome:
     message: str
     message_zh: str = ""
     alternatives: tuple[str, ...] = ()
+    tests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

@@ -116,7 +116,17 @@ def _patient_cell(outcome: CriterionOutcome) -> str:
     if not shown or outcome.verdict is Verdict.UNKNOWN:
         return markdown(outcome.message)
     noted = [markdown(remark) for fact in outcome.facts.values() for remark in remarks(fact)]
-    return "; ".join([*map(_evidence, shown), *dict.fromkeys(noted)])
+    values = [f"{_test(one, outcome)}{_evidence(one)}" for one in shown]
+    return "; ".join([*values, *dict.fromkeys(noted)])
+
+
+def _test(evidence: Evidence, outcome: CriterionOutcome) -> str:
+    """Name the test of a value where a criterion reads several and the unit does not tell ("1.03 INR" does)."""
+    if len(outcome.tests) < 2:
+        return ""
+    names = (outcome.tests.get(fact.name, "") for fact in outcome.facts.values() if evidence in fact.evidence)
+    name = next(names, "")
+    return f"{markdown_of_rules(name)} " if name and name not in wording.amount(evidence) else ""
 
 
 def _evidence(evidence: Evidence) -> str:

@@ -15,11 +15,10 @@ _VALUE_LIMIT: Final = 240
 
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Whatever GFM gives a meaning: emphasis, links, autolinks (`:`, `@`, `www.`), code, tables, lists, math. A point
-# or a hyphen between a digit and a letter or digit has none, nor have brackets but after a number ("1)" begins a
-# list) while "]" is escaped: so "11.4 (0.54 × ULN)" stays readable where nothing renders.
-_PUNCTUATION: Final = re.compile(
-    r"[!\"#$*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])|(?<=[0-9])\)(?=\s|$)"
-)
+# or a hyphen between a digit and a letter or digit has none, nor have brackets but in "](" and, at the start, in "1)":
+# so "11.4 (0.54 × ULN)" stays readable where nothing renders.
+_PUNCTUATION: Final = re.compile(r"[!\"#$*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\-](?![0-9A-Za-z])|(?<=\])\(")
+_LIST_ITEM: Final = re.compile(r"^([0-9]{1,9})\)")
 _RULE_PUNCTUATION: Final = re.compile(r"[\\|`*_\[\]~]")
 _HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
 
@@ -46,7 +45,7 @@ def markdown(text: object, limit: int = _VALUE_LIMIT) -> str:
     >>> markdown("<b>|x|")
     '&lt;b&gt;\\|x\\|'
     """
-    return _entities(_PUNCTUATION.sub(r"\\\g<0>", plain(text, limit)))
+    return _entities(_LIST_ITEM.sub(r"\1\\)", _PUNCTUATION.sub(r"\\\g<0>", plain(text, limit))))
 
 
 def markdown_of_rules(text: object, limit: int = 400) -> str:
