@@ -96,7 +96,7 @@ def _split(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or parts.port == 0:
         raise ValueError("an absolute http or https URL without user information is needed")
-    if not _HOST.fullmatch(parts.hostname):
+    if not _HOST.fullmatch(parts.hostname) or ("[" in parts.netloc) is not (":" in parts.hostname):
         raise ValueError("no host name")
     return parts
 
@@ -104,8 +104,8 @@ def _split(url: str) -> SplitResult:
 def _segments(path: str) -> tuple[str, ...]:
     segments = tuple(segment for segment in path.split("/") if segment)
     for segment in segments:
-        # Also when encoded, once or more: some server behind a proxy would decode it.
-        bare = unquote(unquote(unquote(segment)))
+        # Also when encoded, which some server behind a proxy would undo; encoded twice, it means to get past somebody.
+        bare = unquote(segment)
         # Servlet containers cut ";..." off a segment before they look at it.
         if bare.partition(";")[0] in (".", "..") or "/" in bare or "\\" in bare or unquote(bare) != bare:
             raise ValueError("a path that points elsewhere")

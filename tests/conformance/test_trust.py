@@ -205,6 +205,16 @@ def test_without_the_ehrs_keys_503_and_with_them_200(fetched):
         assert len(web.calls) == 1
 
 
+def test_tenants_of_one_ehr_share_its_keys(fetched):
+    (only,) = fetched["clients"]
+    client = make(fetched, clients=[only, {**only, "tenant": "north"}])
+    with responses.RequestsMock() as web:
+        web.get(JWKS_URL, json=jwk_set("ec"))
+        for claims in ({}, {"tenant": "north"}):
+            assert client.post(PATH, json=hook(), headers=bearer(**claims)).status_code == 200
+        assert len(web.calls) == 1
+
+
 def test_without_the_store_503(chosen, monkeypatch):
     client = make(chosen)
 

@@ -425,6 +425,12 @@ def test_hosts_that_are_addresses(host, numeric):
     assert Origin.of(f"https://{host}/fhir").numeric is numeric
 
 
+@pytest.mark.parametrize("host", ["h_a", "h;a", "h,a", "-h", "h-", "127.0.0.1.", ".h", "h%41", "[v1.a]", "h!a", "$h"])
+def test_what_is_no_host(host):
+    with pytest.raises(ValueError, match=r"host|URL|IP"):
+        Origin.of(f"https://{host}/fhir")
+
+
 def test_good_links_stay_good():
     origin = Origin.of("https://ehr.example/fhir/r4")
     for link in (
