@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +21,7 @@ from cds_service.errors import ConfigError
 from cds_service.gather.json_text import read_json
 from cds_service.settings import load_settings
 from cds_service.web import create_app
-from cds_service.web.example_stories import EXAMPLES
-
-_AS_OF: Final = re.compile(r"^as_of:\s*(\d{4}-\d\d-\d\d)\s*$", re.MULTILINE)
+from cds_service.web.example_stories import Story, example_stories
 
 # Story, whether the EHR sends prefetch, and what it is to show.
 _SCENES: Final = (
@@ -41,13 +37,14 @@ def demo(once: bool) -> None:
     """Start a FHIR server with example patients and the service, and open three charts as an EHR would."""
     stop_on_sigterm()
     stories = _stories()
-    as_of = _as_of()
+    # The day that the stories were written for: on any later one their results are too old.
+    as_of = stories[_SCENES[0][0]].as_of
     settings = load_settings(mode="open", host="127.0.0.1", port=0)
     services = build(settings, clock=lambda: as_of)
     with ExitStack() as stack:
         fhir = stack.enter_context(DemoFhirServer())
-        for story in stories:
-            fhir.load(json.loads(story.read_text(encoding="utf-8")))
+        for story in stories.values():
+            fhir.load(json.loads(story.bundle.read_text(encoding="utf-8")))
         server = stack.enter_context(
             listening(create_app(services, simulator_fhir=fhir.base_url), settings.host, settings.port)
         )
@@ -55,18 +52,18 @@ def demo(once: bool) -> None:
         base = f"http://127.0.0.1:{server.port}"
         printer = Printer(Console(highlight=False))
         printer.start(base, fhir.base_url, len(stories), as_of)
-        _play(DemoEhr(base, fhir.base_url), printer)
+        _play(DemoEhr(base, fhir.base_url), printer, stories)
         if not once:
             printer.next_steps(base, fhir.base_url)
             _wait(printer.waiting)
 
 
-def _play(ehr: DemoEhr, printer: Printer) -> None:
+def _play(ehr: DemoEhr, printer: Printer, stories: Mapping[str, Story]) -> None:
     """Open the charts and print what comes back."""
     service = ehr.discover()
     printer.discovery(service)
     for story, with_prefetch, why in _SCENES:
-        bundle = _bundle(EXAMPLES / story / "bundle.json")
+        bundle = _bundle(stories[story].bundle)
         patient_id = next(
             entry["resource"]["id"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"
         )
@@ -76,8 +73,8 @@ def _play(ehr: DemoEhr, printer: Printer) -> None:
         printer.cards(story, why, cards, time.perf_counter() - started)
 
 
-def _stories() -> list[Path]:
-    stories = sorted(EXAMPLES.glob("*/bundle.json"))
+def _stories() -> dict[str, Story]:
+    stories = {one.name: one for one in example_stories()}
     if not stories:
         raise ConfigError("The demo needs fhir_examples/patients, which a checkout has: run it from there.")
     return stories
@@ -88,16 +85,6 @@ def _bundle(path: Path) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ConfigError("An example Bundle is not a JSON object.")
     return body
-
-
-def _as_of() -> date:
-    """Return the day the example patients were written for: their results would be too old today."""
-    for story, *_ in _SCENES:
-        expected = EXAMPLES / story / "expected.yaml"
-        found = _AS_OF.search(expected.read_text(encoding="utf-8")) if expected.is_file() else None
-        if found:
-            return date.fromisoformat(found[1])
-    raise ConfigError("No example says its as_of day.")
 
 
 def _wait(say: Callable[[], None]) -> None:

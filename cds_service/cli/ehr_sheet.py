@@ -13,8 +13,7 @@ from cds_service.web.ehr_sheet import Product, write_sheet
 
 @click.command()
 @click.option("--client", type=click.Choice(get_args(Product)), default="generic", show_default=True, help="The EHR.")
-@click.option("--format", "style", type=click.Choice(["md"]), default="md", help="Markdown.")
-def ehr_sheet(client: Product, style: str) -> None:
-    """Write endpoints, prefetch queries, scopes, keys and links as the present settings make them."""
+def ehr_sheet(client: Product) -> None:
+    """Write endpoints, prefetch queries, scopes, keys and links as the present settings make them, in Markdown."""
     settings = load_settings()
     click.echo(write_sheet(settings, load_rules(settings.site), client), nl=False)

@@ -31,6 +31,7 @@ MONTHS: Final = (
 _DIGITS: Final = 4
 _RATIO_DECIMALS: Final = 2
 _UNROUNDED_FROM: Final = 1000
+_RATIO_BELOW: Final = 10**6  # far beyond any result; much further a Decimal runs out of digits
 
 
 def plain_number(value: Decimal | None) -> str:
@@ -58,10 +59,10 @@ def ratio(value: Decimal | None) -> str:
 
     No protocol asks for less than the upper limit itself, so below 1 two decimals are enough.
 
-    >>> ratio(Decimal("0.8")), ratio(Decimal(17) / 21), ratio(Decimal("0.9004")), ratio(Decimal("1.5004"))
-    ('0.80', '0.81', '0.90', '1.5004')
+    >>> ratio(Decimal(17) / 21), ratio(Decimal("0.9004")), ratio(Decimal("1.5004")), ratio(Decimal(40_000) / 35)
+    ('0.81', '0.90', '1.5004', '1142.86')
     """
-    if value is None or not Decimal("0.01") <= value < _UNROUNDED_FROM:
+    if value is None or not Decimal("0.01") <= value < _RATIO_BELOW:
         return plain_number(value)
     rounded = (value.quantize(Decimal(1).scaleb(-decimals)) for decimals in count(_RATIO_DECIMALS))
     return f"{next(one for one in rounded if one < 1 or one == value or one.as_tuple().digits[-1] != 0):f}"
@@ -70,20 +71,20 @@ def ratio(value: Decimal | None) -> str:
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER: Final = re.compile(r"(?<![\d.])[x×*]?10[*^](-?\d{1,2})(?!\d)")
 _MICRO: Final = re.compile(r"(?<![A-Za-z])u(?=(?:mol|g|[lL]|I?U|kat)(?![A-Za-z]))")
-_ANNOTATED: Final = re.compile(r"\{([^{}]*)\}|\[(IU)\]")
+_ANNOTATED: Final = re.compile(r"\{([^{}]*)\}|\[(?:iU|IU)\]")
 _SQUARE_METRES: Final = re.compile(r"(?<![A-Za-z])m2(?!\d)")
 
 
 def unit(text: str | None) -> str:
     """Return a unit for people: UCUM's signs spelled as they are printed, and nothing for its "no unit".
 
-    >>> unit("10*9/L"), unit("umol/L"), unit("mL/min/{1.73_m2}"), unit("{INR}"), unit("1")
-    ('×10⁹/L', 'µmol/L', 'mL/min/1.73 m²', 'INR', '')
+    >>> unit("10*9/L"), unit("umol/L"), unit("mL/min/{1.73_m2}"), unit("k[iU]/mL"), unit("1")
+    ('×10⁹/L', 'µmol/L', 'mL/min/1.73 m²', 'kIU/mL', '')
     """
     clean = (text or "").strip()
     if clean == "1":
         return ""
-    clean = _ANNOTATED.sub(lambda match: (match[1] or match[2] or "").replace("_", " "), clean)
+    clean = _ANNOTATED.sub(lambda match: "IU" if match[1] is None else match[1].replace("_", " "), clean)
     clean = _POWER.sub(lambda match: "×10" + match[1].translate(_SUPERSCRIPTS), clean)
     return _SQUARE_METRES.sub("m²", _MICRO.sub("µ", clean))
 

@@ -45,7 +45,7 @@ class Drafts:
 
 
 @dataclass(frozen=True)
-class Given:
+class TakenAsGiven:
     """One coded order, taken as given.
 
     Args:
@@ -58,7 +58,7 @@ class Given:
 
     def __repr__(self) -> str:
         """Show no order."""
-        return f"Given({self.record.reference})"
+        return f"TakenAsGiven({self.record.reference})"
 
 
 def read_drafts(bundle: Mapping[str, Any], patient_id: str, selections: frozenset[str] | None = None) -> Drafts:
@@ -105,7 +105,7 @@ def read_their_drugs(drafts: Drafts, record: Record, client: FhirClient | None) 
     return replace(drafts, others={**known, **{one: body for one, (body, _) in found.items() if body is not None}})
 
 
-def taken_as_given(drafts: Drafts, as_of: date) -> tuple[Given, ...]:
+def taken_as_given(drafts: Drafts, as_of: date) -> tuple[TakenAsGiven, ...]:
     """Return the record that each coded order would become if it were given on the day.
 
     Args:
@@ -129,11 +129,11 @@ def taken_as_given(drafts: Drafts, as_of: date) -> tuple[Given, ...]:
                 when: as_of.isoformat(),
                 **_reasons(order, drafts.others),
             }
-            found.append(Given(_label(code, order), Source(f"draft-order:{at}", body)))
+            found.append(TakenAsGiven(_label(code, order), Source(f"draft-order:{at}", body)))
     return tuple(found)
 
 
-def with_given(record: Record, given: Iterable[Given]) -> Record:
+def with_given(record: Record, given: Iterable[TakenAsGiven]) -> Record:
     """Return the record with orders taken as given; how completely each type was read stays as it is."""
     resources = dict(record.resources)
     for one in given:

@@ -52,9 +52,10 @@ def _conflict(effects: Sequence[Effect], patient: PatientOutcome, seed: UUID) ->
     trial = best.before.trial
     gate = trial.gate(best.before.gate).label
     names = [_name(label) for label in best.orders]
-    several = len(names) + best.more > 1
+    rest = len(names) + best.more - 1
+    several = rest > 0
     head = f"{'These orders' if several else 'This order'} would close {trial.id} for a possible candidate"
-    more = " and others" if several else ""
+    more = f" and {rest} more" if several else ""
     all_named = wording.listed(names) if len(names) < 3 and not best.more else names[0] + more
     said = [all_named, names[0] + more, _name(best.orders[0], 40) + more]
     blocks = [
@@ -88,6 +89,7 @@ def _induction(effects: Sequence[Effect], patient: PatientOutcome, seed: UUID) -
         f"{wording.OWN_TREATMENT}\n\n{_orders(best)}",
         f"**{wording.ALONE}**\n\n{_standing(best.before)}",
         what_decides(best.before, patient),
+        to_confirm(best.before) if leaning_fail(best.before) else "",
         what_was_unread(patient),
         "\n".join(f"- Also {_other(one.before)}" for one in others),
         foot(best.before, patient),

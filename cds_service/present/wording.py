@@ -53,13 +53,14 @@ UNREAD: Final = say("Could not be read")
 NOTHING_SAID: Final = "This says nothing about the patient. Open the chart again, or check by hand."
 ORDERED: Final = "In this order"
 ALL_ORDERED: Final = "In these orders"
-BROKEN: Final = "What it would break"
+BROKEN: Final = "What would break"
 ALONE: Final = "As the record stands"
 AN_ORDER: Final = "an order"
 WHOM_TO_CALL: Final = (
-    "If the trial may be wanted, call its team (see the registry record) before signing. Nothing is blocked."
+    "If the trial may be wanted, call its team (see the registry record) before signing. "
+    "For a patient who is already in the trial this does not apply. Nothing is blocked."
 )
-OWN_TREATMENT: Final = "This is the trial's own first treatment, which it wants to start itself:"
+OWN_TREATMENT: Final = "The trial begins with treatment of this kind:"
 
 
 day: Final = shown.day

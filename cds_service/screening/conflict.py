@@ -17,7 +17,7 @@ from cds_service.facts.fact import Evidence
 from cds_service.facts.record import Record
 from cds_service.gather.chart import read_chart
 from cds_service.gather.client import FhirClient
-from cds_service.gather.draft_orders import Drafts, Given, read_their_drugs, taken_as_given, with_given
+from cds_service.gather.draft_orders import Drafts, TakenAsGiven, read_their_drugs, taken_as_given, with_given
 from cds_service.gather.duplicates import canonical
 from cds_service.present.speaking import not_checked, sign, speaks
 from cds_service.screening.patient import Rules
@@ -55,7 +55,7 @@ def screen_orders(
     return judge_orders(rules, record, taken_as_given(read_their_drugs(drafts, record, client), as_of), as_of=as_of)
 
 
-def judge_orders(rules: Rules, record: Record, orders: Sequence[Given], *, as_of: date) -> OrdersOutcome:
+def judge_orders(rules: Rules, record: Record, orders: Sequence[TakenAsGiven], *, as_of: date) -> OrdersOutcome:
     """Judge a record without and with orders.
 
     Args:
@@ -99,12 +99,12 @@ class _Twice:
     before: TrialOutcome
     as_of: date
 
-    def judged(self, orders: Sequence[Given]) -> TrialOutcome:
+    def judged(self, orders: Sequence[TakenAsGiven]) -> TrialOutcome:
         """Judge the trial with some orders taken as given."""
         record, trial = with_given(self.record, orders), self.before.trial.id
         return self.rules.judge(record, self.rules.library, as_of=self.as_of, trials=[trial]).trials[0]
 
-    def own_treatment(self, orders: Sequence[Given]) -> list[Given]:
+    def own_treatment(self, orders: Sequence[TakenAsGiven]) -> list[TakenAsGiven]:
         """Return the orders of the trial's own treatment: what it looks for to tell its gates apart.
 
         A gate fact of the class "other" looks for the rest, which bars the patient.
@@ -117,7 +117,7 @@ class _Twice:
         ]
         return _cited(orders, (evidence for fact in own for evidence in fact.evidence))
 
-    def conflict(self, orders: Sequence[Given]) -> Effect | None:
+    def conflict(self, orders: Sequence[TakenAsGiven]) -> Effect | None:
         """Return what the orders break, naming only those that break it; None when the trial stays open."""
         after = self.judged(orders) if orders else self.before
         if after.status is not Status.EXCLUDED:
@@ -129,7 +129,7 @@ class _Twice:
         # None of them breaks it alone: it is the orders together.
         return replace(whole, orders=_labels(alone or looked_at), more=len(suspects) - len(looked_at))
 
-    def may_matter(self, orders: Sequence[Given]) -> bool:
+    def may_matter(self, orders: Sequence[TakenAsGiven]) -> bool:
         """Say whether the orders speak against the patient in any criterion, as far as can be told."""
         own = self.own_treatment(orders)
         others = [one for one in orders if one not in own]
@@ -141,11 +141,11 @@ class _Twice:
         return bool(_cited(others, (evidence for one in against for evidence in one.evidence)))
 
 
-def _cited(orders: Sequence[Given], evidence: Iterable[Evidence]) -> list[Given]:
+def _cited(orders: Sequence[TakenAsGiven], evidence: Iterable[Evidence]) -> list[TakenAsGiven]:
     """Return the orders among the evidence."""
     cited = {one.resource for one in evidence}
     return [one for one in orders if one.record.reference in cited]
 
 
-def _labels(orders: Iterable[Given]) -> tuple[str, ...]:
+def _labels(orders: Iterable[TakenAsGiven]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.label for one in orders))

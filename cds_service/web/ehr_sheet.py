@@ -135,8 +135,8 @@ def _prefetch(templates: Mapping[str, str]) -> str:
         [
             "The same keys and queries for every service. Copy them exactly; a query has each search parameter once.",
             *blocks,
-            "A key left out means: not looked for. `null` means: nothing found. An OperationOutcome means: the look-up "
-            "failed, and the card will say so.",
+            "A key left out means: not looked for; the service then asks the FHIR server of the call, if it may. "
+            "`null` means: nothing found. An OperationOutcome means: the look-up failed, and the card will say so.",
         ]
     )
 

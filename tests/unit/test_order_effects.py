@@ -10,7 +10,7 @@ from cds_service.evaluation.effect import Effect, OrdersOutcome
 from cds_service.evaluation.outcome import Status, Verdict
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.facts.record import Record, Source
-from cds_service.gather.draft_orders import Given
+from cds_service.gather.draft_orders import TakenAsGiven
 from cds_service.gather.plan import make_plan
 from cds_service.logic.truth import State
 from cds_service.present.conflict import order_cards
@@ -23,7 +23,7 @@ RECORD = Record(Source("Patient/p1", {"resourceType": "Patient", "id": "p1"}), {
 
 
 def order(name, at=0):
-    return Given(name, Source(f"draft-order:{name}{at}", {"resourceType": "Procedure", "name": name, "at": at}))
+    return TakenAsGiven(name, Source(f"draft-order:{name}{at}", {"resourceType": "Procedure", "name": name, "at": at}))
 
 
 def judged(orders, breaks, cited):
@@ -134,8 +134,8 @@ def test_what_was_not_checked_is_said_beside_and_muted_too():
     [
         (["IMRT"], 0, "This order would close NCT1 for a possible candidate: IMRT before induction"),
         (["a", "b"], 0, "These orders would close NCT1 for a possible candidate: a and b before induction"),
-        (["a", "b", "c"], 0, "These orders would close NCT1 for a possible candidate: a and others before induction"),
-        (["a"], 4, "These orders would close NCT1 for a possible candidate: a and others before induction"),
+        (["a", "b", "c"], 0, "These orders would close NCT1 for a possible candidate: a and 2 more before induction"),
+        (["a"], 4, "These orders would close NCT1 for a possible candidate: a and 4 more before induction"),
         ([""], 0, "This order would close NCT1 for a possible candidate: an order before induction"),
     ],
 )
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_left_out_before_anything_is_cut():
     (card,) = cards([effect("NCT1", "x" * 70)])
     assert card["summary"].endswith(": " + "x" * 70)
     (card,) = cards([effect("NCT1", "x" * 200, "y" * 200)])
-    assert card["summary"].endswith("… and others before induction")
+    assert card["summary"].endswith("… and 1 more before induction")
     assert len(card["summary"]) < 140
 
 
@@ -157,6 +157,8 @@ def test_how_sure_it_is():
     doubtful = replace(one, before=trial_outcome(criteria=[npc(), spread(), against], of=trial("NCT1")))
     assert "the record leans against" not in cards([one])[0]["detail"]
     assert "1 for a person to confirm · the record leans against 1 of these" in cards([doubtful])[0]["detail"]
+    assert "For you to confirm" not in cards(inductions=[one])[0]["detail"]
+    assert "(the record leans against it)" in cards(inductions=[doubtful])[0]["detail"]
     encoded = replace(one, before=trial_outcome(of=trial("NCT1", exclusions="encoded")))
     assert "exclusion criteria not encoded" in cards([one])[0]["detail"]
     assert "exclusion criteria" not in cards([encoded])[0]["detail"]

@@ -101,6 +101,7 @@ def test_a_report_shows_a_long_sentence_whole_and_a_few_records():
         ("mL/min/{1.73_m2}", "mL/min/1.73 m²"),
         ("mL/min/1.73m2", "mL/min/1.73m²"),
         ("[IU]/L", "IU/L"),
+        ("u[iU]/mL", "µIU/mL"),
         ("{INR}", "INR"),
         ("1", ""),
         (None, ""),
