@@ -1,15 +1,15 @@
 """A mutation run over the core: how many small faults in ``logic``, ``facts`` and ``evaluation`` the tests notice.
 
-    python bench/mutation.py --mutants 1000 --seed 20261122 --jobs 2 --out docs/mutation.md
+    python bench/mutation.py --mutants 1000 --seed 20261122 --jobs 2 --answers mutation.jsonl
 
 Each mutant changes one operator, constant or condition of one module. A seeded sample is taken over all modules in
 proportion to the mutants they offer. A mutant is killed when the package no longer loads, when a rule case or a chart
-case expects something else, or when one of the other tests in this process fails. Words for people (arguments of
-``say``), docstrings, annotations, decorators and ``__all__`` are not
-mutated. Nothing in the checkout is changed: an import hook
-serves the mutated source to a fresh interpreter. A mutant inside a function meets only the cases and tests that call
-this function (recorded once, on the unchanged code), and of the tests the quickest, up to 20 s in all: a mutant can so
-be counted as a survivor too often, never too seldom.
+case expects something else, or when a unit, property, example or golden test fails. Words for people (arguments of
+``say``), docstrings, annotations, decorators and ``__all__`` are not mutated. Nothing in the checkout is changed: an
+import hook serves the mutated source to a child process of its own. A mutant inside a function meets only the cases and
+tests that call this function (recorded once, on the unchanged code), and of the tests the quickest: a mutant can so be
+counted as a survivor too often, never too seldom. Each worker first tries unchanged modules, which have to survive. A run
+that is stopped goes on where it was; ``--again`` tries the survivors once more.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import hashlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -24,15 +26,15 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,18 @@ PACKAGES = ("logic", "facts", "evaluation")
 TESTS = ["tests/unit", "tests/property", "tests/examples", "tests/golden", "tests/third_party"]
 # Doors, callers and the store: their tests are long and see little of the core.
 NOT_THESE = ("tokens", "key_sets", "own_keys", "origins", "store", "muting", "fhir_client", "simulator", "command_line")
-SECONDS_OF_TESTS = 20.0
+SECONDS_OF_TESTS = 20.0  # measured while being watched, which is three times as slow
+SECONDS_FOR_ONE = 180.0
+THIRD_PARTY = (
+    "pytest",
+    "_pytest.assertion.rewrite",
+    "hypothesis",
+    "yaml",
+    "ruamel.yaml",
+    "jsonlogic",
+    "pydantic",
+    "fhir.resources",
+)
 COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
 BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitOr: ast.BitAnd,
@@ -64,6 +77,11 @@ class Mutant:
     source: str
     function: int
     """First line of the innermost function around it; 0 where it runs on import or is remembered between calls."""
+
+    @property
+    def key(self) -> str:
+        """What it is known by as long as its module stays as it is."""
+        return hashlib.sha256(f"{self.module}\n{self.source}".encode()).hexdigest()[:16]
 
     @property
     def defines_no_function(self) -> bool:
@@ -199,22 +217,27 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         return Path(os.fsdecode(path)).read_bytes()
 
 
-def child(module: str, source: str, cases: str, function: int = 0) -> int:
-    """Try one mutant on every case; 0 when none notices."""
-    sys.meta_path.insert(0, _Hook(module, Path(source)))
+def notices(cases: Path, module: str, function: int) -> bool:
+    """Say whether a case comes out otherwise than it states.
+
+    Args:
+        cases: as :func:`collect` wrote them.
+        module: the mutated one; "" for none.
+        function: first line of the function that holds the mutant; 0 to try every case.
+    """
     from cds_service.evaluation.judge import judge
     from cds_service.facts import chart  # noqa: F401 - a module that no longer loads is noticed
     from cds_service.gather.bundle import read_bundle
 
-    library, found = pickle.loads(Path(cases).read_bytes())
+    library, found = pickle.loads(cases.read_bytes())
     for calls, case in found:
         if function and (module, function) not in calls:
             continue
         trial, bundle, as_of, anchor, expect = pickle.loads(case)
         whole = judge(read_bundle(bundle), library, as_of=as_of, anchor=anchor, trials=[trial])
         if not _as_expected(whole.trials[0], expect):
-            return 1
-    return 0
+            return True
+    return False
 
 
 def _as_expected(result: Any, expect: dict[str, Any]) -> bool:
@@ -248,8 +271,8 @@ def _as_expected(result: Any, expect: dict[str, Any]) -> bool:
     return True
 
 
-def collect(path: Path) -> int:
-    """Write every case as (bundle, day, anchor, expectation); return how many."""
+def collect(path: Path) -> None:
+    """Write every case as (bundle, day, anchor, expectation), with the functions that it calls."""
     sys.path.insert(0, str(ROOT / "tests" / "charts"))
     import test_charts
 
@@ -277,7 +300,7 @@ def collect(path: Path) -> int:
     random.Random(1).shuffle(found)
     traced = [(_functions_called(case, library), pickle.dumps(case)) for case in found]
     path.write_bytes(pickle.dumps((library, traced)))
-    return len(found)
+    assert not notices(path, "", 0), "the unchanged code must pass every case"
 
 
 def _functions_called(case: Any, library: Any) -> frozenset[tuple[str, int]]:
@@ -335,13 +358,14 @@ class _Recorder:
     pytest_runtest_call = pytest.hookimpl(wrapper=True)(pytest_runtest_call)
 
 
-def record_tests(path: Path) -> int:
-    """Run the tests on the unchanged code and write what each calls; return how many there are."""
+def record_tests(path: Path) -> None:
+    """Run the tests on the unchanged code; write what importing the package calls, and what each test calls."""
+    with _calls() as on_import:
+        importlib.import_module("cds_service.evaluation.judge")
     recorder = _Recorder()
     ignored = [f"--ignore=tests/unit/test_{name}.py" for name in NOT_THESE]
     pytest.main(["-q", "-p", "no:cacheprovider", *ignored, *TESTS], plugins=[recorder])
-    path.write_bytes(pickle.dumps(recorder.found))
-    return len(recorder.found)
+    path.write_bytes(pickle.dumps((frozenset(on_import), recorder.found)))
 
 
 def tests_for(mutant: Mutant, recorded: dict[str, tuple[float, frozenset[tuple[str, int]]]]) -> list[str]:
@@ -372,23 +396,66 @@ def _users(module: str) -> set[str]:
     }
 
 
-def try_mutant(mutant: Mutant, cases: Path, folder: Path, number: int, tests: list[str]) -> str:
-    """Return how a mutant was noticed: "cases", "tests", "time-out"; "" when it survived."""
-    source = folder / f"m{number}.py"
-    source.write_text(mutant.source, encoding="utf-8")
-    own = [sys.executable, str(Path(__file__)), "--child", mutant.module, str(source), str(cases), str(mutant.function)]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
+def try_mutant(mutant: Mutant, folder: Path, tests: list[str]) -> str:
+    """Try a mutant in a child of its own; return how it was noticed: "cases", "tests", "time-out"; "" if not at all."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_tried(mutant, folder, tests))
+    until = time.monotonic() + SECONDS_FOR_ONE
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return {0: "", 1: "cases", 2: "tests"}.get(os.waitstatus_to_exitcode(status), "cases")
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "time-out"
+
+
+def _tried(mutant: Mutant, folder: Path, tests: list[str]) -> int:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    source = folder / f"{os.getpid()}.py"
     try:
-        if subprocess.run(own, timeout=120, check=False, **quiet).returncode:
-            return "cases"
-        names = folder / f"t{number}"
-        names.write_text("\n".join(tests), encoding="utf-8")
-        served = [sys.executable, str(Path(__file__)), "--tests", mutant.module, str(source), str(names)]
-        if tests and subprocess.run(served, timeout=300, check=False, **quiet).returncode:
-            return "tests"
-    except subprocess.TimeoutExpired:
-        return "time-out"
-    return ""
+        source.write_text(mutant.source, encoding="utf-8")
+        sys.meta_path.insert(0, _Hook(mutant.module, source))
+        if notices(folder / "cases", mutant.module, mutant.function):
+            return 1
+        return 2 if tests and pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]) else 0
+    except BaseException:  # the mutant broke what it touches: noticed
+        return 1
+    finally:
+        source.unlink(missing_ok=True)
+
+
+def work(folder: Path, share: int, jobs: int, answers: Path) -> None:
+    """Try every mutant of one share that has no answer yet, and write each answer as a line of JSON."""
+    for name in THIRD_PARTY:
+        importlib.import_module(name)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # quicker, and none of them is needed
+    sample: list[Mutant] = pickle.loads((folder / "sample").read_bytes())
+    on_import, recorded = pickle.loads((folder / "tests").read_bytes())
+    known = read_answers(answers)
+    for mutant in sample[share::jobs][:3]:
+        as_is = ROOT.joinpath(*mutant.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        same = replace(mutant, source=as_is)
+        assert try_mutant(same, folder, tests_for(mutant, recorded)) == "", f"{mutant.module} unchanged must survive"
+    for mutant in sample[share::jobs]:
+        if mutant.key in known:
+            continue
+        if (mutant.module, mutant.function) in on_import:
+            mutant = replace(mutant, function=0)
+        answer = {"key": mutant.key, "where": f"{mutant.module}:{mutant.line}", "change": mutant.change,
+                  "by": try_mutant(mutant, folder, tests_for(mutant, recorded))}  # fmt: skip
+        with answers.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def read_answers(file: Path) -> dict[str, dict[str, str]]:
+    """Return the answers of earlier runs, by the mutant's key; the last one for a mutant counts."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return {answer["key"]: answer for answer in map(json.loads, lines)}
 
 
 def main() -> None:
@@ -397,62 +464,51 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--record", type=Path)
-    parser.add_argument("--child", nargs=4)
-    parser.add_argument("--tests", nargs=3)
+    parser.add_argument("--answers", type=Path, default=Path("mutation.jsonl"), help="kept between runs")
+    parser.add_argument("--again", action="store_true", help="try the survivors of earlier runs once more")
+    parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.tests:
-        module, source, names = arguments.tests
-        sys.meta_path.insert(0, _Hook(module, Path(source)))
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # quicker, and none of them is needed
-        chosen = Path(names).read_text(encoding="utf-8").splitlines()
-        sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *chosen]))
-    if arguments.record:
-        record_tests(arguments.record)
+    answers = arguments.answers.resolve()
+    if arguments.step:
+        step, folder, share = arguments.step
+        {
+            "collect": lambda: collect(Path(folder) / "cases"),
+            "record": lambda: record_tests(Path(folder) / "tests"),
+            "work": lambda: work(Path(folder), int(share), arguments.jobs, answers),
+        }[step]()
         return
-    if arguments.child:
-        sys.exit(child(*arguments.child[:3], int(arguments.child[3])))
     files = [path for package in PACKAGES for path in sorted((ROOT / "cds_service" / package).glob("*.py"))]
-    offered = {path: mutants_of(path) for path in files}
-    everything = [mutant for path in files for mutant in offered[path]]
+    everything = [mutant for path in files for mutant in mutants_of(path)]
     sample = random.Random(arguments.seed).sample(everything, min(arguments.mutants, len(everything)))
+    print(f"{len(everything)} mutants offered, {len(sample)} sampled", flush=True)
+    if arguments.again:
+        kept = [answer for answer in read_answers(answers).values() if answer["by"]]
+        answers.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in kept), encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cases = folder / "cases.pkl"
-        number = collect(cases)
-        print(f"{len(everything)} mutants offered, {len(sample)} sampled, {number} cases", flush=True)
-        assert child("cds_service.none", "", str(cases)) == 0, "the unchanged code must pass every case"
-        # Its own process: what the tests load must not be shared with this one.
-        subprocess.run([sys.executable, __file__, "--record", str(folder / "tests.pkl")], check=True, cwd=ROOT)
-        recorded = pickle.loads((folder / "tests.pkl").read_bytes())
-        print(f"{len(recorded)} tests recorded", flush=True)
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            answers = []
-            jobs = [
-                pool.submit(try_mutant, mutant, cases, folder, at, tests_for(mutant, recorded))
-                for at, mutant in enumerate(sample)
-            ]
-            for at, job in enumerate(jobs, 1):
-                answers.append(job.result())
-                if not answers[-1]:
-                    print(
-                        f"survived: {sample[at - 1].module}:{sample[at - 1].line} {sample[at - 1].change}", flush=True
-                    )
-                if at % 50 == 0:
-                    print(f"{at} tried, {sum(map(bool, answers))} killed", flush=True)
-    survivors = [mutant for mutant, how in zip(sample, answers, strict=True) if not how]
-    killed = len(sample) - len(survivors)
-    summary = {"offered": len(everything), "sampled": len(sample), "seed": arguments.seed, "killed": killed,
-               "by": Counter(how for how in answers if how)}  # fmt: skip
-    print(json.dumps(summary))
-    if arguments.out:
-        rows = "\n".join(
-            f"| {m.module.removeprefix('cds_service.')}:{m.line} | {m.change.replace('|', '/')} |" for m in survivors
-        )
-        arguments.out.write_text(
-            f"{json.dumps(summary)}\n\n| where | change |\n| --- | --- |\n{rows}\n", encoding="utf-8"
-        )
+        (Path(name) / "sample").write_bytes(pickle.dumps(sample))
+
+        def step(what: str, share: int = 0) -> subprocess.Popen[bytes]:
+            # Each in a process of its own: none may have loaded what a mutant changes.
+            own = [sys.executable, __file__, "--jobs", str(arguments.jobs), "--answers", str(answers)]
+            return subprocess.Popen([*own, "--step", what, name, str(share)], cwd=ROOT)
+
+        for process in (step("collect"), step("record")):
+            if process.wait():
+                sys.exit("The unchanged code could not be tried.")
+        for process in [step("work", share) for share in range(arguments.jobs)]:
+            process.wait()
+    report(sample, read_answers(answers), arguments.seed, len(everything))
+
+
+def report(sample: list[Mutant], answers: dict[str, dict[str, str]], seed: int, offered: int) -> None:
+    """Print the counts, and each survivor."""
+    tried = [answers[mutant.key] for mutant in sample if mutant.key in answers]
+    survivors = [answer for answer in tried if not answer["by"]]
+    share = 100 * (len(tried) - len(survivors)) / max(1, len(tried))
+    by = dict(Counter(answer["by"] for answer in tried if answer["by"]))
+    print(f"seed {seed}: {offered} offered, {len(sample)} sampled, {len(tried)} tried, {share:.1f} % killed {by}")
+    for answer in survivors:
+        print(f"survived: {answer['where'].removeprefix('cds_service.')} {answer['change']}")
 
 
 if __name__ == "__main__":

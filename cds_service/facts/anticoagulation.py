@@ -34,13 +34,17 @@ def active_anticoagulant(chart: Chart, definition: FactDefinition, need: Need) -
     active = [e for e in chart.treatments if e.type != "Procedure" and _is_active(chart, e)]
     found = [e for e in active if e.code.find(drugs) or any(named_in(e.code.names(), one) for one in names)]
     status = sets[options["condition_value_set"]]
-    listed = [entry for entry in chart.conditions if entry.confirmed and entry.active and entry.code.find(status)]
+    coded = [entry for entry in chart.conditions if entry.active and entry.code.find(status)]
+    listed, unsure = [e for e in coded if e.confirmed], [e for e in coded if e.unsure]
     evidence = tuple(
         Evidence(e.reference, e.code.label, None, e.start.text if e.start else None, e.status) for e in found
     ) + tuple(cited_condition(entry) for entry in listed)
     if evidence:
         says = say("{drug} is active: is it therapeutic, and is the value in its range?", drug=evidence[0].value)
         return Fact.unknown(definition.name, EITHER, Reason.CLINICIAN, evidence=evidence, says=says)
+    if unsure:
+        cited = tuple(cited_condition(entry) for entry in unsure)
+        return Fact.unknown(definition.name, EITHER, Reason.NOT_FINAL, evidence=cited)
     if not chart.complete(MEDICATION_TYPES):
         return Fact.unknown(definition.name, EITHER, Reason.NOT_FETCHED)
     return Fact.known(definition.name, NO, notes=("assumed-absent",))

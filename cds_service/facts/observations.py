@@ -177,7 +177,7 @@ def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> Observat
     if name == "valueQuantity":
         amount = quantity(value)
     elif name == "valueInteger":
-        plain = number(value)
+        plain = _clean_number(value)
         amount = None if plain is None else Amount(Interval.point(plain), None, str(plain))
     elif name == "valueRange":
         amount = _amount_of_range(object_of(value))
@@ -195,11 +195,16 @@ _COMPARATORS: Final = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "≤": "<=", 
 _CLEAN_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?")
 
 
+def _clean_number(value: object) -> Decimal | None:
+    """Read a number, or a string that holds nothing else."""
+    written = text_of(value)
+    return Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else number(value)
+
+
 def quantity(value: object) -> Amount | None:
     """Read a Quantity; None when its number cannot be read or its comparator is unknown."""
     element = object_of(value)
-    written = text_of(element.get("value"))
-    plain = Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else number(element.get("value"))
+    plain = _clean_number(element.get("value"))
     comparator = element.get("comparator")
     # One that cannot be read may be any: the number alone would claim too much.
     if plain is None or (comparator is not None and comparator not in tuple(_COMPARATORS)):
@@ -271,7 +276,7 @@ _RANGE_TEXT: Final = re.compile(
 def _range(element: Mapping[str, Any]) -> ReferenceRange:
     """Read one referenceRange; a limit that stands only in the text is read when the text is clean."""
     high = object_of(element.get("high"))
-    limit = number(high.get("value"))
+    limit = _clean_number(high.get("value"))
     unit, from_text = unit_of(high), False
     if limit is None and not high and not object_of(element.get("low")):
         match = _RANGE_TEXT.fullmatch(unicodedata.normalize("NFKC", text_of(element.get("text"))).strip())

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.dates import When
@@ -102,7 +104,10 @@ def renal_filtration(chart: Chart, definition: FactDefinition, need: Need) -> Fa
             missing = ratio.missing or missing or rate.missing or (Missing(name, Reason.CLINICIAN),)
         return Fact(name, Value(numbers, ANY_NUMBER), numbers, missing, evidence, says=says, until=until)
     # What the filtration itself lacks; creatinine's limit is a missing piece of its own.
-    missing = tuple(dict.fromkeys(clearance.missing or ratio.missing))
+    own = options["creatinine"] if _spans(creatinine.value.now) else None
+    missing = tuple(dict.fromkeys(m for m in clearance.missing or ratio.missing if m.fact != own))
+    if rate.reported and (rate.numbers is None or any(i.high is None for i in rate.numbers.intervals)):
+        missing = (*missing, *rate.missing)  # A better report would do.
     if rate.numbers is not None and rate.reported:
         # It may pass; a fail needs the clearance.
         numbers = Numbers(tuple(Interval(low=i.low, low_open=i.low_open) for i in rate.numbers.intervals))
@@ -157,21 +162,21 @@ def _reported(chart: Chart, need: Need, fact_name: str) -> _Estimate | None:
 
 def _clearance(chart: Chart, creatinine: Fact, weight: Fact) -> _Estimate:
     missing = (*creatinine.missing, *weight.missing, *_age_missing(chart, creatinine))
-    kilograms, doses = _points(weight.value.now), _points(creatinine.value.now)
-    found = _for_each(chart, creatinine, lambda age, sex, scr: [cockcroft_gault(age, sex, kg, scr) for kg in kilograms])
-    leaned, weights = _lean_points(creatinine), _lean_points(weight)
-    lean = _for_each(chart, creatinine, lambda a, s, scr: [cockcroft_gault(a, s, kg, scr) for kg in weights], leaned)
-    if found is None or not doses or not kilograms:
+    kilograms, weights = _points(weight.value.now), _lean_points(weight)
+    found = _for_each(chart, creatinine, [_at_weight(kg) for kg in kilograms], _spans(creatinine.value.now))
+    lean = _for_each(chart, creatinine, [_at_weight(kg) for kg in weights], _spans(creatinine.lean))
+    if found is None:
         lean = lean if weights else None
         return _Estimate(None, reported=False, missing=missing, evidence=weight.evidence, leaning=lean)
     inputs = _inputs(chart, creatinine, kilograms)
     says = say("clearance {value} mL/min by Cockcroft-Gault ({inputs})", value=_shown(found), inputs=inputs)
-    return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), weight.evidence, says)
+    missing = creatinine.missing or weight.missing or _sex_missing(found, chart)
+    return _Estimate(found, False, missing, weight.evidence, says)
 
 
 def _rate(chart: Chart, creatinine: Fact) -> _Estimate:
-    found = _for_each(chart, creatinine, lambda age, sex, scr: [ckd_epi_2021(age, sex, scr)])
-    lean = _for_each(chart, creatinine, lambda age, sex, scr: [ckd_epi_2021(age, sex, scr)], _lean_points(creatinine))
+    found = _for_each(chart, creatinine, [ckd_epi_2021], _spans(creatinine.value.now))
+    lean = _for_each(chart, creatinine, [ckd_epi_2021], _spans(creatinine.lean))
     if found is None:
         return _Estimate(None, reported=False, leaning=lean)
     says = say("eGFR {value} mL/min/1.73 m² by CKD-EPI 2021", value=_shown(found))
@@ -189,20 +194,34 @@ def _lean_points(fact: Fact) -> list[Decimal]:
     return _points(fact.lean)
 
 
-Formula = Callable[[Decimal, str, Decimal], Iterable[Decimal]]
+def _spans(values: object) -> list[Interval]:
+    """Return the pieces of a set of positive numbers; none when it may hold any number."""
+    if not isinstance(values, Numbers) or any(i.low is None and i.high is None for i in values.intervals):
+        return []
+    return [i for i in values.intervals if i.high is None or i.high > 0]
 
 
-def _for_each(chart: Chart, creatinine: Fact, formula: Formula, values: list[Decimal] | None = None) -> Numbers | None:
-    """Apply a formula to every possible age, sex and creatinine."""
-    ages = _ages(chart, creatinine)
+Formula = Callable[[Decimal, str, Decimal], Decimal]
+
+
+def _at_weight(kilograms: Decimal) -> Formula:
+    return lambda age, sex, creatinine: cockcroft_gault(age, sex, kilograms, creatinine)
+
+
+def _for_each(chart: Chart, creatinine: Fact, formulas: Iterable[Formula], doses: Iterable[Interval]) -> Numbers | None:
+    """Apply formulas to every possible age, sex and creatinine."""
     found = [
-        result
-        for age in ages
-        for sex in chart.person.sexes
-        for dose in (_points(creatinine.value.now) if values is None else values)
-        for result in formula(age, sex, dose)
+        _falling(partial(formula, age, sex), dose)
+        for age, sex, dose, formula in product(_ages(chart, creatinine), chart.person.sexes, doses, formulas)
     ]
-    return Numbers.of(*found) if found else None
+    return Numbers(tuple(dict.fromkeys(found))) if found else None
+
+
+def _falling(formula: Callable[[Decimal], Decimal], span: Interval) -> Interval:
+    """Return what a formula that falls as its argument grows makes of an interval of positive numbers."""
+    least = Decimal(0) if span.high is None else formula(span.high)
+    most = None if span.low is None or span.low <= 0 else formula(span.low)
+    return Interval(least, most, low_open=span.high is None or span.high_open, high_open=span.low_open)
 
 
 def _ages(chart: Chart, creatinine: Fact) -> list[Decimal]:
@@ -225,12 +244,22 @@ def _sex_missing(numbers: Numbers, chart: Chart) -> tuple[Missing, ...]:
 
 
 def _shown(numbers: Numbers) -> str:
-    return joined((plain_number(interval.low) for interval in numbers.intervals), " or ")
+    return joined((_in_words(interval) for interval in numbers.intervals), " or ")
+
+
+def _in_words(interval: Interval) -> str:
+    """Return an interval of positive numbers as people write it."""
+    if interval.high is None:
+        return f"{'>' if interval.low_open else '≥'} {plain_number(interval.low)}"
+    if interval.low is None or interval.low == 0 < interval.high:
+        return f"{'<' if interval.high_open else '≤'} {plain_number(interval.high)}"
+    ends = dict.fromkeys((plain_number(interval.low), plain_number(interval.high)))
+    return "-".join(ends)
 
 
 def _inputs(chart: Chart, creatinine: Fact, kilograms: list[Decimal]) -> str:
     ages = "-".join(str(age) for age in _ages(chart, creatinine))
-    doses = joined((plain_number(dose) for dose in _points(creatinine.value.now)), " or ")
+    doses = joined((_in_words(dose) for dose in _spans(creatinine.value.now)), " or ")
     return say(
         "age {age}, {sex}, {weight} kg, creatinine {creatinine} mg/dL",
         age=ages,
