@@ -19,14 +19,13 @@ from cds_service.facts.names import edition_in, plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import say
-from cds_service.facts.staged import Axis, StageRecord, winning
+from cds_service.facts.staged import EXTENT_CODE, Axis, StageRecord, winning
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import ANY_CHOICE, Choices
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
-_CODE: Final = re.compile(r"(?P<prefix>[acpyrm()]*)(?P<value>[TN](?:is|[0-4X]))(?:[a-d][0-9]?)?(?:\(.*\))?")
 _IN_TEXT: Final = r"(?<![a-z])(?:[cpyr]{{0,2}}){0}\s*(is|[0-4x])"
 
 
@@ -156,7 +155,7 @@ def _read(chart: Chart, definition: FactDefinition, axis: Axis, entry: Observati
     if known is not None:
         return replace(blank, value=known.attributes["value"])
     for coding in entry.answer.codings:
-        match = _CODE.fullmatch(coding.code or "") if coding.system in (AJCC, UICC) else None
+        match = EXTENT_CODE.fullmatch(coding.code or "") if coding.system in (AJCC, UICC) else None
         if match is not None and match["value"].startswith(axis.value):
             prefix = match["prefix"]
             return replace(

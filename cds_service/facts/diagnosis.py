@@ -7,16 +7,17 @@ section 6 (Onset, diagnosis, treatment, gate).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.facts.cancers import names_cancer, names_the_disease
+from cds_service.facts.codes import ValueSet
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import same_reference
 from cds_service.facts.observations import ObservationEntry
-from cds_service.facts.staged import StageRecord, stage_records
+from cds_service.facts.staged import Axis, StageRecord, extent_records, stage_records
 from cds_service.facts.treated import Treatments, classify_treatments
 from cds_service.logic.truth import Truth
 
@@ -36,7 +37,8 @@ class Diagnosis:
             metastases.
         onset: range of days in which it began; None when nothing dates it.
         treatments: what was given since, by class.
-        stages: staging records of the disease.
+        stages: staging records of the disease: M categories and stage groups.
+        extent: its T and N records, for their day and prefix alone.
         other_cancers: confirmed entries of another primary cancer.
     """
 
@@ -46,6 +48,7 @@ class Diagnosis:
     stages: tuple[StageRecord, ...]
     other_cancers: tuple[ConditionEntry, ...]
     concerned: frozenset[str] = frozenset()
+    extent: tuple[StageRecord, ...] = ()
 
     def at_diagnosis(self, when: When | None) -> Truth:
         """Say whether something dated so was found at diagnosis; undated counts as at diagnosis."""
@@ -100,12 +103,22 @@ def diagnose(chart: Chart) -> Diagnosis:
     about = [entry for entry in chart.observations if frame.is_about(entry, chart.conditions)]
     stages = tuple(stage_records(chart, about, conditions, options))
     times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
-    times += [one.when for one in stages if one.when is not None and one.usable]
+    extent = tuple(extent_records(about, _extent_asked(chart)))
+    times += [one.when for one in (*stages, *extent) if one.when is not None and one.usable]
     histology = chart.value_sets[options["histology_observation_value_set"]]
     times += [entry.when for entry in about if entry.when is not None and entry.usable and entry.code.find(histology)]
     onset = earliest(times)
     treatments = classify_treatments(chart, onset, conditions, bool(others), options)
-    return Diagnosis(conditions, onset, treatments, stages, others, concerned)
+    return Diagnosis(conditions, onset, treatments, stages, others, concerned, extent)
+
+
+def _extent_asked(chart: Chart) -> Mapping[Axis, Sequence[ValueSet]]:
+    """Return what T and N are asked by: the value sets of the facts that read them."""
+    asked = [one.options for one in chart.definitions.values() if one.kind == "tn_category"]
+    return {
+        axis: [chart.value_sets[one["value_set"]] for one in asked if one["axis"] == axis]
+        for axis in (Axis.PRIMARY, Axis.NODES)
+    }
 
 
 def disease_options(chart: Chart) -> Mapping[str, Any]:

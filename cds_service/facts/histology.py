@@ -98,7 +98,7 @@ def _nothing_specific(chart: Chart, name: str, final: list[_Report]) -> Fact:
     observed = [one for one in final if not one.from_site]
     vague = [one for one in final if one.known]
     evidence = tuple(one.evidence for one in final)
-    if observed and not vague:
+    if observed and not [one for one in vague if not one.from_site]:
         return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE, evidence=evidence)
     if not chart.complete(["Observation", "Condition"]) and not [one for one in vague if not one.from_site]:
         return Fact.unknown(name, EITHER, Reason.NOT_FETCHED, evidence=evidence)

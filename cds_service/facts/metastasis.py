@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.codes import SNOMED
@@ -23,7 +24,9 @@ from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import joined, say
 from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, named_in_text, notes_of, spread
+from cds_service.facts.staged import Axis
 from cds_service.facts.staging import (
+    TOLD,
     Baseline,
     Meaning,
     baseline,
@@ -34,7 +37,7 @@ from cds_service.facts.staging import (
     without_metastasis,
 )
 from cds_service.logic.truth import Truth
-from cds_service.logic.values import EITHER, NO, YES
+from cds_service.logic.values import EITHER, NO, YES, Choices
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -67,6 +70,8 @@ def de_novo_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> 
         return Fact.unknown(
             name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("M0 beside a distant metastasis")
         )
+    if then and any(one.axis is Axis.METASTASIS and one.value[:2] == "M0" for one in base.imprecise):
+        return undatable(name, base, then)
     if then:
         says = joined(one.code.label for one in then)
         return Fact.for_good(name, YES, evidence=evidence, notes=notes_of(then), says=says)
@@ -97,10 +102,13 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     if late:
         return Fact.unknown(name, EITHER, Reason.CONFLICT, lean=NO, evidence=late, says=_not_de_novo())
     unclear = at_diagnosis(chart, found.ours, Truth.UNKNOWN)
-    if unclear or any(one.metastatic for one in base.imprecise):
+    undated_m = {one.metastatic for one in base.imprecise if one.axis is Axis.METASTASIS and one.value[:2] in TOLD}
+    if unclear or undated_m:
         evidence = tuple(cited_condition(one) for one in unclear) + tuple(one.evidence for one in base.imprecise)
         says = say("it cannot be told whether this was at diagnosis")
-        return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=YES, evidence=evidence, says=says)
+        sides = undated_m | {True for _ in unclear}
+        lean = Choices.of(sides.pop()) if len(sides) == 1 else None
+        return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, lean=lean, evidence=evidence, says=says)
     if found.disputed:
         evidence = tuple(cited_condition(one) for one in found.disputed)
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
@@ -114,8 +122,14 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
     regional = chart.value_sets[options["regional_value_set"]]
     vague = chart.value_sets[options["unspecific_metastasis_value_set"]]
     unspecific = [c for c in chart.conditions if c.confirmed and c.code.find(vague) and not c.code.find(regional)]
-    fact = unread_or_absent(chart, name, base)
-    if unspecific and not base.pending and not base.named:
+    # A preliminary group that would not say M1 says as little of metastasis as its final would.
+    pending = [
+        one
+        for one in base.pending
+        if one.axis is Axis.METASTASIS or meaning(one, options["stage_meaning"]) is Meaning.M1
+    ]
+    fact = unread_or_absent(chart, name, replace(base, pending=tuple(pending)))
+    if unspecific and not pending and not base.named:
         return Fact.unknown(
             name, EITHER, Reason.NOT_SPECIFIC, evidence=tuple(cited_condition(one) for one in unspecific)
         )

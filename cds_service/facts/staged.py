@@ -119,7 +119,22 @@ _CODE: Final = re.compile(
     r"(?P<prefix>[acpyrm()]*?)(?P<value>m[01x][a-d]?|[0-4][abc]?[0-9]?|iv[abc]?|iii[abc]?|ii[abc]?|i[abc]?)(?:\(.*\))?",
     re.I,
 )
+EXTENT_CODE: Final = re.compile(r"(?P<prefix>[acpyrm()]*)(?P<value>[TN](?:is|[0-4X]))(?:[a-d][0-9]?)?(?:\(.*\))?")
+"""A T or N category as a code of cancerstaging.org or UICC: "cT3", "rN1b"."""
 _GROUP_NUMBERS: Final = ("0", "I", "II", "III", "IV")
+
+
+def extent_records(
+    observations: Sequence[ObservationEntry], asked: Mapping[Axis, Sequence[ValueSet]]
+) -> Iterator[StageRecord]:
+    """Yield T and N records for their day and prefix: they date the disease, and ``r`` says that it is recurrent."""
+    for entry in observations:
+        for axis, sets in asked.items():
+            if entry.has_value and any(entry.code.find(one) for one in sets):
+                codes = [coding.code or "" for coding in entry.answer.codings if coding.system in (AJCC, UICC)]
+                prefix = "".join(match["prefix"] for code in codes if (match := EXTENT_CODE.fullmatch(code)))
+                blank = StageRecord(axis, "", entry.reference, entry.answer.label, entry.when, entry.usable)
+                yield _prefixed(blank, prefix)
 
 
 @dataclass(frozen=True)

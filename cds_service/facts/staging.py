@@ -6,10 +6,10 @@ of each edition means is data in ``rules/facts.yaml``. Source: the eligibility c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import ANY_TIME, latest
@@ -38,6 +38,10 @@ class Meaning(StrEnum):
     EDITION_UNKNOWN = "edition-unknown"
 
 
+TOLD: Final = ("M0", "M1")
+"""M categories that tell: MX does not."""
+
+
 @dataclass(frozen=True)
 class Baseline:
     """Staging at diagnosis.
@@ -48,7 +52,7 @@ class Baseline:
         groups: every coded group at diagnosis.
         imprecise: records of which it cannot be told whether they were at diagnosis.
         later: M1, or groups that mean M1, first recorded after diagnosis.
-        recurrent: records with an ``r`` prefix.
+        recurrent: records with an ``r`` prefix, of T and N too.
         named: records that only text gives.
         pending: preliminary ones.
         unmapped: records whose value is not known.
@@ -74,13 +78,11 @@ def baseline(chart: Chart) -> Baseline:
     coded = [one for one in usable if one.value and not one.by_text and not one.recurrent]
     placed = [(one, Truth.FALSE if one.restaging else frame.at_diagnosis(one.when)) for one in coded]
     then = [one for one, answer in placed if answer is Truth.TRUE]
-    m = [one for one in then if one.axis is Axis.METASTASIS and one.value[:2] in ("M0", "M1")]
+    m = [one for one in then if one.axis is Axis.METASTASIS and one.value[:2] in TOLD]
     winners = winning(m)
     sides = {one.metastatic for one in winners}
     open_m = [
-        one
-        for one, at in placed
-        if at is Truth.UNKNOWN and one.axis is Axis.METASTASIS and one.value[:2] in ("M0", "M1")
+        one for one, at in placed if at is Truth.UNKNOWN and one.axis is Axis.METASTASIS and one.value[:2] in TOLD
     ]
     category = "" if not winners else "conflict" if len(sides) > 1 else "M1" if sides == {True} else "M0"
     if winners and len(sides | {one.metastatic for one in open_m}) > 1 and category != "conflict":
@@ -95,7 +97,7 @@ def baseline(chart: Chart) -> Baseline:
         groups=tuple(one for one in then if one.axis is Axis.GROUP),
         imprecise=tuple(one for one, answer in placed if answer is Truth.UNKNOWN),
         later=tuple(metastatic),
-        recurrent=tuple(one for one in usable if one.recurrent),
+        recurrent=tuple(one for one in (*usable, *frame.extent) if one.usable and one.recurrent),
         named=tuple(one for one in usable if one.by_text),
         pending=tuple(one for one in frame.stages if not one.usable and one.value),
         unmapped=tuple(one for one in usable if not one.value and one.shown),
@@ -141,6 +143,7 @@ def _stage(chart: Chart, name: str, base: Baseline) -> Fact:
     if base.recurrent:
         return _conflict(name, base.recurrent, say("staged as recurrent"), lean=NO)
     meanings = {meaning(one, table) for one in base.groups}
+    unsure = {meaning(one, table) for one in base.imprecise}
     if base.category == "conflict":
         return _conflict(name, base.m, say("M categories of the same time differ"))
     if base.category == "imprecise":
@@ -148,11 +151,14 @@ def _stage(chart: Chart, name: str, base: Baseline) -> Fact:
     if base.category == "M1":
         if Meaning.M0 in meanings:
             return _conflict(name, (*base.m, *base.groups), say("M1, but the stage group means M0 by its edition"))
+        if Meaning.M0 in unsure:
+            return undatable(name, base, ())
         return Fact.for_good(name, YES, evidence=evidence, says=base.m[0].value)
     if base.category == "M0":
         if Meaning.M1 in meanings:
             return _conflict(name, (*base.m, *base.groups), say("M0, but the stage group means M1 by its edition"))
-        if unclear := at_diagnosis(chart, found.ours, Truth.UNKNOWN):
+        unclear = at_diagnosis(chart, found.ours, Truth.UNKNOWN)
+        if unclear or Meaning.M1 in unsure:
             return undatable(name, base, unclear)
         if beside:
             return Fact.unknown(
@@ -164,7 +170,7 @@ def _stage(chart: Chart, name: str, base: Baseline) -> Fact:
 
 def undatable(name: str, base: Baseline, entries: Sequence[ConditionEntry]) -> Fact:
     """Return the unknown of records that may or may not have been at diagnosis."""
-    staged = tuple(one.evidence for one in (*base.m, *base.imprecise))
+    staged = tuple(one.evidence for one in (*(base.m or latest_groups(base)), *base.imprecise))
     evidence = staged + tuple(cited_condition(one) for one in entries)
     says = say("it cannot be told whether this was at diagnosis")
     return Fact.unknown(name, EITHER, Reason.IMPRECISE_DATE, evidence=evidence, says=says)
@@ -201,6 +207,8 @@ def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Seq
         )
     if not groups:
         return _without_group(chart, name, base, beside, found, confirmed)
+    if _may_turn(base, meanings, table):
+        return undatable(name, base, ())
     shown = _named(groups[0])
     match meanings.pop():
         case Meaning.M1:
@@ -208,6 +216,8 @@ def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Seq
         case Meaning.M0 if beside:
             says = say("{stage} means M0, beside a distant metastasis", stage=shown)
             return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=says)
+        case Meaning.M0 if unclear := at_diagnosis(chart, found.ours, Truth.UNKNOWN):
+            return undatable(name, base, unclear)
         case Meaning.M0:
             return without_metastasis(chart, name, evidence, shown)
         case Meaning.INVALID:
@@ -231,6 +241,20 @@ def _by_group(chart: Chart, name: str, base: Baseline, table: Table, beside: Seq
                     says=say("{stage} as a code", stage=shown),
                 )
             return Fact.unknown(name, EITHER, Reason.EDITION_UNKNOWN, evidence=evidence, says=shown)
+
+
+def _may_turn(base: Baseline, meanings: Set[Meaning | None], table: Table) -> bool:
+    """Say whether a record that may have been at diagnosis would turn what the groups decide."""
+    if not meanings <= {Meaning.M1, Meaning.M0}:
+        return False
+    perhaps = tuple(one for one in base.imprecise if one.axis is Axis.GROUP)
+    sides = {
+        Meaning.M1 if one.metastatic else Meaning.M0
+        for one in base.imprecise
+        if one.axis is Axis.METASTASIS and one.value[:2] in TOLD
+    }
+    newest = latest_groups(replace(base, groups=(*base.groups, *perhaps)))
+    return {meaning(one, table) for one in newest} | sides != meanings
 
 
 def _named(group: StageRecord) -> str:
@@ -267,6 +291,8 @@ def _without_group(
             evidence=tuple(one.evidence for one in base.imprecise),
             says=say("it cannot be told whether this was at diagnosis"),
         )
+    if beside and not chart.complete(["Observation", "Condition"]):
+        return replace(confirmed, missing=tuple(replace(one, reason=Reason.NOT_FETCHED) for one in confirmed.missing))
     if beside:
         return confirmed
     if found.unlinked:
@@ -285,8 +311,7 @@ def _without_group(
 def unread_or_absent(chart: Chart, name: str, base: Baseline) -> Fact:
     """Return why nothing decides: preliminary, by text, unmapped, not read, or not recorded."""
     if base.pending:
-        side = {one.metastatic for one in base.pending if one.axis is Axis.METASTASIS}
-        lean = Choices.of(side.pop()) if len(side) == 1 else None
+        lean = _pending_side(base.pending, _table(chart))
         evidence = tuple(one.evidence for one in base.pending)
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=lean, evidence=evidence)
     if base.named:
@@ -304,6 +329,14 @@ def unread_or_absent(chart: Chart, name: str, base: Baseline) -> Fact:
         return Fact.unknown(name, EITHER, Reason.UNMAPPED_CODE if base.unmapped else Reason.NO_VALUE, evidence=evidence)
     complete = chart.complete(["Observation", "Condition"])
     return Fact.unknown(name, EITHER, Reason.NO_RECORD if complete else Reason.NOT_FETCHED)
+
+
+def _pending_side(records: Sequence[StageRecord], table: Table) -> Choices | None:
+    """Return the side that preliminary records would give: an M category, else a group by its own edition."""
+    categories = [one for one in records if one.axis is Axis.METASTASIS and one.value[:2] in TOLD]
+    by_m: set[Meaning | None] = {Meaning.M1 if one.metastatic else Meaning.M0 for one in categories}
+    sides = by_m or {meaning(one, table) for one in records}
+    return YES if sides == {Meaning.M1} else NO if sides == {Meaning.M0} else None
 
 
 def _named_side(records: Sequence[StageRecord], table: Table) -> Choices | None:
