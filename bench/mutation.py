@@ -8,8 +8,8 @@ case expects something else, or when a unit, property, example or golden test fa
 ``say``), docstrings, annotations, decorators and ``__all__`` are not mutated. Nothing in the checkout is changed: an
 import hook serves the mutated source to a child process of its own. A mutant inside a function meets only the cases and
 tests that call this function (recorded once, on the unchanged code), and of the tests the quickest: a mutant can so be
-counted as a survivor too often, never too seldom. Each worker first tries unchanged modules, which have to survive. A run
-that is stopped goes on where it was; ``--again`` tries the survivors once more.
+counted as a survivor too often, never too seldom. Each worker first tries unchanged modules, which have to survive. A
+run that is stopped goes on where it was; ``--again`` tries the survivors once more.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 PACKAGES = ("logic", "facts", "evaluation")
-TESTS = ["tests/unit", "tests/property", "tests/examples", "tests/golden", "tests/third_party"]
+TESTS = [
+    *("tests/unit", "tests/property", "tests/examples", "tests/golden", "tests/third_party"),
+    "tests/docs/test_coverage_table.py",
+]
 # Doors, callers and the store: their tests are long and see little of the core.
 NOT_THESE = ("tokens", "key_sets", "own_keys", "origins", "store", "muting", "fhir_client", "simulator", "command_line")
 SECONDS_OF_TESTS = 20.0  # measured while being watched, which is three times as slow
