@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check docs-tables fuzz lint format languages lock clean clients chromium .venv .venv-fhir
+.PHONY: help demo serve test check docs-tables fuzz soak lint format languages lock clean clients chromium .venv .venv-fhir
 
 help:  ## show this list
 	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
@@ -35,14 +35,19 @@ check: lint  ## lint, types, layers, rule files and the fast tests: before each 
 	$(BIN)/cds-service rules test
 	$(BIN)/python -m pytest -q -m "not server and not docs and not slow"
 
-docs-tables: .venv/.dev  ## write docs/coverage-*.md and docs/conformance.md anew: which case or check proves what
+docs-tables: .venv/.dev  ## write docs/coverage-*.md, docs/conformance.md and docs/faults.md anew: which case, check or fault proves what
 	$(BIN)/python -m tests.coverage_table
 	$(BIN)/python -m tests.conformance.results_page
+	$(BIN)/python -m tests.faults.fault_page
 
 fuzz: OPENAPI_EXAMPLES ?= 240
 fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=500 per property, some 23,000 in all), and 5,000 requests drawn from /openapi.json
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/property
 	OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/conformance/test_openapi.py
+	FAULT_RUNS=5000 $(BIN)/python -m pytest --hypothesis-profile=fuzz -s tests/faults/test_fault_law.py
+
+soak: .venv/.dev  ## a thousand charts from a FHIR server that stalls at random, and how late each was
+	$(BIN)/python -m tests.faults.random_stalls
 
 lint: .venv/.dev  ## style, types and import layers; changes nothing
 	$(BIN)/ruff check .

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
+from cds_service.errors import ConfigError
 from cds_service.evaluation.judge import judge, needed_codes
+from cds_service.gather.access import Access
 from cds_service.gather.client import FhirClient
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.origin import Origin
 from cds_service.gather.plan import make_plan
+from cds_service.gather.smart_auth import BackendClient, BackendServices
+from cds_service.gather.smart_scopes import ScopeStyle
 from cds_service.gather.transport import Transport, make_session
 from cds_service.rules_folder import rules_folder
 from cds_service.screening.patient import Rules
-from cds_service.settings import Settings
+from cds_service.settings import FhirServer, Settings
 from cds_service.store import Store, open_store
 from cds_service.trials.library import load_library
 from cds_service.trust.caller import Anyone, Callers
 from cds_service.trust.clients import verified
-from cds_service.trust.own_keys import read_keys
+from cds_service.trust.own_keys import read_keys, sign
+from cds_service.trust.public_keys import ALGORITHMS
 
 Clock = Callable[[], date]
 Now = Callable[[], datetime]
 Connect = Callable[[Origin, str | None], FhirClient]
+Reach = Callable[[float], FhirClient]
+"""Opens a FHIR server for so many seconds of reading."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +104,72 @@ def build(settings: Settings, *, clock: Clock = date.today, now: Now = utc_now, 
     if settings.keys is not None:
         read_keys(settings.keys)
     return Services(settings, loaded, clock, callers, connect, store, now)
+
+
+def reach(server: FhirServer, settings: Settings, now: Now = utc_now) -> Reach:
+    """Prepare the reading of a FHIR server without an EHR's call; its tokens are kept as long as what is returned.
+
+    Raises:
+        ConfigError: an address is none, SMART Backend Services lacks keys, or a file cannot be read.
+    """
+    name = "Setting fhir_servers"
+    origin = _server(f"{name}.base_url", server.base_url)
+    aliases = tuple(_server(f"{name}.aliases", alias, remote=True) for alias in server.aliases)
+    if server.ca_file is not None:
+        try:
+            ssl.create_default_context(cafile=str(server.ca_file))
+        except OSError:
+            raise ConfigError(f"{name}.ca_file: there is no such file, or it holds no certificate.") from None
+    session = make_session(server.ca_file, server.proxy)
+    access = _backend_services(server, origin, settings, now) if server.client_id is not None else None
+
+    def connect(seconds: float) -> FhirClient:
+        token = _token(server.token_file) if server.token_file is not None else None
+        transport = Transport(session, Deadline.after(seconds), settings.max_answer_bytes)
+        return FhirClient(origin, transport, token, settings.max_pages, access, aliases)
+
+    return connect
+
+
+def _backend_services(server: FhirServer, origin: Origin, settings: Settings, now: Now) -> Access:
+    folder = settings.keys
+    if folder is None:
+        raise ConfigError("Setting keys: SMART Backend Services needs keys; name their folder (CDS_KEYS).")
+    made = {key.algorithm for key in read_keys(folder)}
+    if not made:
+        raise ConfigError("Setting keys: there are none; make some with: cds-service keys new.")
+
+    def signed(algorithm: str, claims: Mapping[str, Any]) -> str:
+        # Read each time: keys are changed while the service runs.
+        return sign(read_keys(folder), algorithm, claims, now())
+
+    client = BackendClient(
+        origin,
+        server.client_id or "",
+        signed,
+        tuple(algorithm for algorithm in ALGORITHMS if algorithm in made),
+        ScopeStyle(server.scopes) if server.scopes else None,
+        tuple(_server("Setting fhir_servers.auth_origins", one) for one in server.auth_origins),
+    )
+    return BackendServices(client, lambda: now().timestamp())
+
+
+def _server(name: str, url: str, *, remote: bool = False) -> Origin:
+    """Read an address; only what is never called itself (``remote``) may be http on another machine."""
+    try:
+        origin = Origin.of(url)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}.") from None
+    if origin.scheme != "https" and not origin.loopback and not remote:
+        raise ConfigError(f"{name}: must begin with https://.")
+    return origin
+
+
+def _token(file: Path) -> str:
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        raise ConfigError("Setting fhir_servers.token_file: it cannot be read.") from None
+    if not token or any(char <= " " or char == "\x7f" for char in token):
+        raise ConfigError("Setting fhir_servers.token_file: it must hold one token and nothing else.")
+    return token

@@ -53,6 +53,40 @@ class Client(BaseModel):
         return self
 
 
+class FhirServer(BaseModel):
+    """One FHIR server that is read without an EHR's call: by `cds-service doctor`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base_url: str = Field(min_length=1, max_length=512, description="Its FHIR base. https, or http on loopback.")
+    auth: Literal["none", "token", "smart"] = Field(
+        default="none", description="No token, one from a file, or SMART Backend Services."
+    )
+    client_id: str | None = Field(
+        default=None, min_length=1, max_length=256, description="Who we are there, for `smart`."
+    )
+    token_file: Path | None = Field(default=None, description="A file with a bearer token, for `token`.")
+    scopes: Literal["v1", "v2"] | None = Field(
+        default=None, description="Spelling of SMART scopes; what the server announces when not given."
+    )
+    auth_origins: tuple[str, ...] = Field(
+        default=(), description="Authorization servers on another host that may get our signed assertion."
+    )
+    ca_file: Path | None = Field(default=None, description="Certificate authorities to trust there, PEM.")
+    proxy: str | None = Field(default=None, description="The proxy on the way there.")
+    aliases: tuple[str, ...] = Field(
+        default=(), description="Other bases that its links name; they are read as `base_url`."
+    )
+
+    @model_validator(mode="after")
+    def _what_auth_needs(self) -> Self:
+        if (self.auth == "smart") != (self.client_id is not None):
+            raise ValueError("auth = smart and client_id belong together")
+        if (self.auth == "token") != (self.token_file is not None):
+            raise ValueError("auth = token and token_file belong together")
+        return self
+
+
 class Service(BaseModel):
     """One entry of the discovery answer."""
 
@@ -88,6 +122,9 @@ class Settings(BaseSettings):
         description="The address under which EHRs reach the service, without a slash at the end; tokens name it.",
     )
     clients: tuple[Client, ...] = Field(default=(), description="The EHRs that may call in verified mode.")
+    fhir_servers: tuple[FhirServer, ...] = Field(
+        default=(), description="FHIR servers that are read without an EHR's call."
+    )
     max_token_seconds: int = Field(
         default=300, ge=30, le=900, description="Longest life of a token, from `iat` to `exp`, in seconds."
     )

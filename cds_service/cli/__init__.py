@@ -12,7 +12,18 @@ from cds_service import __version__
 from cds_service.errors import CdsServiceError, RequestError
 
 # Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
-_COMMANDS: Final = ("conformance", "demo", "ehr-sheet", "evaluate", "feedback", "keys", "rules", "serve", "sites")
+_COMMANDS: Final = (
+    "conformance",
+    "demo",
+    "doctor",
+    "ehr-sheet",
+    "evaluate",
+    "feedback",
+    "keys",
+    "rules",
+    "serve",
+    "sites",
+)
 
 
 class Commands(click.Group):

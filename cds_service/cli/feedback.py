@@ -10,6 +10,7 @@ import click
 
 from cds_service.bootstrap import utc_now
 from cds_service.errors import ConfigError
+from cds_service.gather.origin import Origin
 from cds_service.present.json_text import to_json
 from cds_service.screening.memory import patient_key, tenant_key
 from cds_service.screening.muting import Lifts, mute_of
@@ -42,19 +43,29 @@ def report(url: str | None, shape: str) -> None:
 @click.argument("trial")
 @click.option("--issuer", default="", help="`iss` of the EHR that knows the patient; none for open mode.")
 @click.option("--tenant", default="", help="Its tenant, if it has any.")
+@click.option(
+    "--fhir-server", "server", default="", help="The `fhirServer` that its calls name; none when they name none."
+)
 @_STORE
-def revoke(trial: str, issuer: str, tenant: str, url: str | None) -> None:
+def revoke(trial: str, issuer: str, tenant: str, server: str, url: str | None) -> None:
     """Let TRIAL speak again for a patient, whatever was overridden so far.
 
     The patient's id is asked for, so that it stays out of the shell's history.
     """
     store = _open(url)
     patient = click.prompt("Patient id", hide_input=True)
-    key = patient_key(tenant_key(issuer, tenant), f"Patient/{patient.removeprefix('Patient/')}")
+    key = patient_key(tenant_key(issuer, tenant), f"Patient/{patient.removeprefix('Patient/')}", _base(server))
     taken_back = sum(one.card.trial == trial for one in store.overrides(key))
     if taken_back:
         store.revoke(key, trial, utc_now())
     click.echo(f"{taken_back} {'override' if taken_back == 1 else 'overrides'} taken back.")
+
+
+def _base(server: str) -> str:
+    try:
+        return Origin.of(server).base if server else ""
+    except ValueError as error:
+        raise ConfigError(f"--fhir-server: {error}.") from None
 
 
 def _open(url: str | None) -> Store:

@@ -67,8 +67,9 @@ class DemoFhirServer:
     can be tried too.
     """
 
-    def __init__(self, executable: Path | None = None) -> None:
+    def __init__(self, executable: Path | None = None, extra: Resource | None = None) -> None:
         self._executable = executable
+        self._extra = extra or {}  # settings of sekmet's beside ours, such as who may read
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._base_url = ""
@@ -164,7 +165,8 @@ class DemoFhirServer:
         self._folder = tempfile.TemporaryDirectory(prefix="cds-demo-fhir-")
         folder = Path(self._folder.name)
         settings = folder / "settings.yaml"
-        settings.write_text(json.dumps(_settings(base_url, port, folder)), encoding="utf-8")  # JSON is YAML
+        chosen = {**_settings(base_url, port, folder), **self._extra}
+        settings.write_text(json.dumps(chosen), encoding="utf-8")  # JSON is YAML
         with (folder / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 (an executable the operator named or installed)
                 [str(executable), "serve", "--config", str(settings)],

@@ -21,6 +21,8 @@ PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 MAX_DRUG_READS: Final = 40
 
 _NOT_SENT: Final = say("not sent, and no FHIR server to ask")
+# No "?" before the type: a reference would then be any question to the server, asked with the call's token.
+_DRUG_REFERENCE: Final = re.compile(r"([^?#]*/)?Medication/[A-Za-z0-9.\-]{1,64}")
 _DRUG: Final = say("a Medication that it points to could not be read")
 _POINTS_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
@@ -91,7 +93,7 @@ def _patient_and(
 
 def _rest(client: FhirClient, search: Search, first: Given) -> Harvest:
     """Follow a paged prefetch result with the token we were given for it."""
-    rest = client.pages(first.next_url or "", search.type)
+    rest = client.pages(first.next_url or "", search.type, first.harvest.entries)
     read = rest.read if rest.read.complete else Read.incomplete(rest.read.why)
     return Harvest(first.harvest.entries + rest.entries, read, search.type)
 
@@ -135,4 +137,4 @@ def drug_reference(body: Mapping[str, Any]) -> str:
     element = body.get("medicationReference") or (later.get("reference") if isinstance(later, dict) else None)
     text = element.get("reference") if isinstance(element, dict) else None
     bare = text.split("/_history/")[0].strip() if isinstance(text, str) else ""
-    return bare if re.search(r"(^|/)Medication/[A-Za-z0-9.\-]{1,64}$", bare) else ""
+    return bare if _DRUG_REFERENCE.fullmatch(bare) else ""

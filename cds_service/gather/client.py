@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from threading import Thread
@@ -13,11 +13,12 @@ from urllib.parse import quote, urljoin
 from cds_service.errors import RequestError
 from cds_service.facts.phrase import say
 from cds_service.facts.record import Read
+from cds_service.gather.access import Access, Grant
 from cds_service.gather.assemble import Harvest
 from cds_service.gather.bundle import announced, bundle_entries, match_ids, next_link
 from cds_service.gather.origin import Origin
 from cds_service.gather.plan import Search
-from cds_service.gather.transport import TIME_OUT, Transport
+from cds_service.gather.transport import TIME_OUT, Answer, Transport
 
 T = TypeVar("T")
 
@@ -30,6 +31,8 @@ _FOREIGN: Final = say("a link to the next page leads to another server")
 _LOOP: Final = say("the links to the next page run in a circle")
 _CAP: Final = say("not all pages were read")
 _FEWER: Final = say("the server sent fewer records than it announced")
+# Servers keep a paged search for some minutes, in memory, and forget it with the node that held it.
+_FORGOTTEN: Final = (Read.incomplete("HTTP 404"), Read.incomplete("HTTP 410"))
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,16 @@ class FhirClient:
         transport: session, deadline and limits.
         token: the bearer token of this screening, if any; it is kept no longer than this object.
         max_pages: the most pages read of one search.
+        access: where tokens come from when the call brought none.
+        aliases: other bases that the server writes into its links; they mean ``origin``.
     """
 
     origin: Origin
     transport: Transport
     token: str | None = None
     max_pages: int = MAX_PAGES
+    access: Access | None = None
+    aliases: tuple[Origin, ...] = ()
 
     def __repr__(self) -> str:
         """Name the server, never the token."""
@@ -63,7 +70,7 @@ class FhirClient:
         """
         kind = "/".join(reference.split("/_history/")[0].split("/")[-2:])
         url = reference if "://" in reference else f"{self.origin.base}/{quote(reference, safe='/')}"
-        body, read = self._get(url)
+        body, read = self._get(url, kind.partition("/")[0])
         if body is None:
             return None, read
         if f"{body.get('resourceType')}/{body.get('id')}" != kind:
@@ -76,7 +83,7 @@ class FhirClient:
         Returns:
             What was found. Incomplete when some pages or records are missing, failed when nothing was read.
         """
-        parts = [self.pages(self._url(search.type, query), search.type) for query in search.queries(patient_id)]
+        parts = [self._whole(self._url(search.type, query), search.type) for query in search.queries(patient_id)]
         entries = tuple(entry for part in parts for entry in part.entries)
         troubles = [part.read for part in parts if not part.read.complete]
         if not troubles:
@@ -85,17 +92,28 @@ class FhirClient:
         read = Read.failed(troubles[0].why) if failed else Read.incomplete(troubles[0].why)
         return Harvest(entries, read, search.type)
 
-    def pages(self, url: str, asked: str) -> Harvest:
+    def _whole(self, url: str, asked: str) -> Harvest:
+        """Search; once more from the start when the server forgot its pages on the way."""
+        first = self.pages(url, asked)
+        if first.read not in _FORGOTTEN:
+            return first
+        again = self.pages(url, asked)
+        return again if again.read.complete else first
+
+    def pages(self, url: str, asked: str, before: Iterable[tuple[str, Any]] = ()) -> Harvest:
         """Follow a search result from one page to the last.
 
         Args:
             url: of the first page to read.
             asked: the resource type searched for.
+            before: entries of earlier pages, which ``total`` counts too; they are not in what is returned.
         """
         entries: list[tuple[str, Any]] = []
         seen: set[str] = set()
         total = 0
-        matches: set[str] = set()
+        # Not what came along with the matches: an outcome or an included record would stand in for one that is missing.
+        known = [one for _, one in before if isinstance(one, dict) and one.get("resourceType") == asked]
+        matches = {str(one["id"]) for one in known if one.get("id")}
         why = ""
         while not why:
             if url in seen:
@@ -104,7 +122,7 @@ class FhirClient:
                 why = _CAP
             else:
                 seen.add(url)
-                body, read = self._get(url)
+                body, read = self._get(url, asked)
                 why = read.why or _unfit(body)
                 if why or body is None:
                     break
@@ -115,7 +133,7 @@ class FhirClient:
                 if link is None:
                     why = _FEWER if total > len(matches) else ""
                     break
-                url = _joined(url, link)
+                url = self.origin.instead_of(self.aliases, _joined(url, link))
         if not why:
             return Harvest(tuple(entries), Read(), asked)
         first_failed = len(seen) == 1 and not entries and why not in (_LOOP, _CAP, _FEWER, _FOREIGN)
@@ -143,20 +161,58 @@ class FhirClient:
         waiting.clear()
         return {name: future.result() if future.done() else late for name, future in futures.items()}
 
+    def ask(self, resource_type: str, query: Sequence[tuple[str, str]], *, post: bool = False) -> Answer:
+        """Send one search as it is and return what comes, for whoever looks at the server rather than at the records.
+
+        Args:
+            resource_type: to search.
+            query: the parameters, not yet encoded.
+            post: whether to send them as a form to ``_search``.
+        """
+        if not post:
+            return self._answer(self._url(resource_type, query), resource_type)
+        return self._answer(f"{self.origin.base}/{resource_type}/_search", resource_type, dict(query))
+
+    def follow(self, link: str, asked: str, before: Iterable[tuple[str, Any]]) -> Harvest | None:
+        """Read on from a link of an answer; None when it leads to another server.
+
+        Args:
+            link: absolute, or relative to the search.
+            asked: the resource type searched for.
+            before: entries of the pages already read.
+        """
+        url = self.origin.instead_of(self.aliases, _joined(f"{self.origin.base}/{asked}", link))
+        return self.pages(url, asked, before) if self.origin.allows(url) else None
+
     def _url(self, resource_type: str, query: Sequence[tuple[str, str]]) -> str:
         # All is encoded: a proxy that tidies `//` turns `code=http://loinc.org|1` into an empty answer.
         text = "&".join(f"{quote(name, safe='_')}={quote(value, safe='')}" for name, value in query)
         return f"{self.origin.base}/{resource_type}?{text}"
 
-    def _get(self, url: str) -> tuple[dict[str, Any] | None, Read]:
+    def _get(self, url: str, kind: str) -> tuple[dict[str, Any] | None, Read]:
         if not self.origin.allows(url):
             return None, Read.failed(_FOREIGN)
-        answer = self.transport.get(url, self.token)
+        answer = self._answer(url, kind)
         if answer.body is None:
             return None, Read.failed(answer.why or TIME_OUT)
         if answer.body.get("resourceType") == "OperationOutcome":
             return None, Read.failed(_ERROR)
         return answer.body, Read()
+
+    def _answer(self, url: str, kind: str, form: Mapping[str, str] | None = None) -> Answer:
+        """Ask with a token for this type; with a new one, once, when the server refuses a token that we fetched."""
+        grant = Grant(self.token) if self.access is None else self.access.grant(kind, self.transport)
+        if grant.why:
+            return Answer(None, grant.why)
+        answer = self._send(url, grant.token, form)
+        if answer.status == 401 and self.access is not None and grant.token is not None:
+            grant = self.access.renewed(kind, grant.token, self.transport)
+            if not grant.why:
+                answer = self._send(url, grant.token, form)
+        return answer
+
+    def _send(self, url: str, token: str | None, form: Mapping[str, str] | None) -> Answer:
+        return self.transport.get(url, token) if form is None else self.transport.post_form(url, form, token)
 
 
 def _work(waiting: deque[tuple[Future[T], Callable[[], T]]]) -> None:

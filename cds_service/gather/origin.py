@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 _PORTS: Final = {"http": 80, "https": 443}
 _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
@@ -88,6 +89,22 @@ class Origin:
             return False
         same = (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
         return same and path[: len(self.path)] == self.path
+
+    def instead_of(self, aliases: Iterable[Origin], url: str) -> str:
+        """Return a URL below an alias as the one below this base; any other URL as it is.
+
+        Gateways write the inner host into links. Such a link is not followed there: it is read as one of ours.
+
+        >>> inner = Origin.of("http://inner:8080/fhir")
+        >>> Origin.of("https://h/r4").instead_of([inner], "http://inner:8080/fhir/Patient?page=2")
+        'https://h/r4/Patient?page=2'
+        """
+        for alias in aliases:
+            if alias.allows(url):
+                parts = _split(url)
+                rest = _segments(parts.path)[len(alias.path) :]
+                return "/".join([self.base, *rest]) + urlunsplit(("", "", "", parts.query, ""))
+        return url
 
 
 def _split(url: str) -> SplitResult:

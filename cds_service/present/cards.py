@@ -27,7 +27,7 @@ def make_cards(outcome: PatientOutcome, *, seed: UUID, silent: frozenset[str] = 
 
     Args:
         outcome: of all trials for the patient.
-        seed: unique to the call (its ``hookInstance``); the cards' ids follow from it.
+        seed: unique to the call and its patient; the cards' ids follow from it.
         silent: ids of trials that are to say nothing about this patient.
 
     Returns:

@@ -26,7 +26,7 @@ def order_cards(found: OrdersOutcome, *, seed: UUID, silent: frozenset[str] = fr
 
     Args:
         found: what the orders would do.
-        seed: unique to the call (its ``hookInstance``); the cards' ids follow from it.
+        seed: unique to the call and its patient; the cards' ids follow from it.
         silent: ids of trials that are to say nothing about this patient.
     """
     conflicts = _best_first(found.conflicts, silent)

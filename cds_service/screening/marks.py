@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from cds_service.evaluation.effect import Effect
 from cds_service.evaluation.outcome import CriterionOutcome, TrialOutcome, Verdict
 from cds_service.facts.fact import Evidence, Missing, Reason
 from cds_service.store import key_of
 
+ORDERS: Final = "draft orders"  # their place among the marks of a card; no id of a criterion holds a blank
 _LENGTH: Final = 12  # 48 bits: only ever compared with the marks of the same criterion of the same patient
 
 
@@ -24,6 +26,17 @@ def marks_of(outcome: TrialOutcome, patient: str) -> dict[str, list[str]]:
         patient: key of the patient. It goes into each mark, so that equal values of two patients do not look equal.
     """
     return {one.criterion.id: _marks(one, patient) for one in outcome.criteria}
+
+
+def order_marks(effect: Effect, patient: str) -> list[str]:
+    """Return a mark for each order that a card is about; the same order has the same mark when it is signed.
+
+    Args:
+        effect: of the orders on a trial.
+        patient: key of the patient, see :func:`marks_of`.
+    """
+    names = [*effect.orders, *([f"and {effect.more} more"] if effect.more else ())]
+    return sorted({key_of("order", patient, str(bool(effect.more)), name)[:_LENGTH] for name in names})
 
 
 def unsettled(outcome: TrialOutcome) -> list[str]:

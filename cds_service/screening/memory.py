@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from cds_service.errors import UnavailableError
+from cds_service.evaluation.effect import Effect
 from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
 from cds_service.present.cards import topic_code
 from cds_service.present.overrides import HL7, NOT_FIT, OWN
-from cds_service.screening.marks import marks_of, unsettled
+from cds_service.screening.marks import ORDERS, marks_of, order_marks, unsettled
 from cds_service.screening.muting import HL7_REASONS, OWN_REASONS, silent_trials
 from cds_service.settings import Hook
 from cds_service.store import CardFeedback, Kind, SentCard, Store, key_of
@@ -30,14 +31,15 @@ def tenant_key(issuer: str, tenant: str) -> str:
     return key_of("tenant", issuer, tenant)
 
 
-def patient_key(tenant: str, reference: str) -> str:
-    """Return the key of a patient.
+def patient_key(tenant: str, reference: str, server: str = "") -> str:
+    """Return the key of a patient: the same id elsewhere is another patient.
 
     Args:
-        tenant: key of who speaks of the patient: the same id elsewhere is another patient.
+        tenant: key of who speaks of the patient.
         reference: ``Patient/<id>``.
+        server: the FHIR base that the call names, "" for none.
     """
-    return key_of("patient", tenant, reference)
+    return key_of("patient", tenant, server, reference)
 
 
 def kind_of(hook: Hook) -> Kind:
@@ -55,6 +57,7 @@ class Memory:
         service: id of the service that was called.
         kind: what its cards are about.
         now: the instant of the call.
+        server: the FHIR base that the call names, "" for none.
     """
 
     store: Store
@@ -62,38 +65,43 @@ class Memory:
     service: str
     kind: Kind
     now: datetime
+    server: str = ""
 
-    def silent(self, outcome: PatientOutcome) -> frozenset[str]:
+    def silent(self, outcome: PatientOutcome, effects: Sequence[Effect] = ()) -> frozenset[str]:
         """Return the ids of the trials that say nothing about this patient now.
 
         Args:
             outcome: of all trials, as the record stands.
+            effects: what draft orders would do to some of them.
         """
         try:
-            overrides = self.store.overrides(patient_key(self.tenant, outcome.patient))
+            overrides = self.store.overrides(self._patient(outcome))
         except UnavailableError:
             log.warning("overrides could not be read: nothing is silenced")
             return frozenset()
-        return silent_trials(overrides, outcome, self.kind, self.now)
+        return silent_trials(overrides, outcome, self._ordered(outcome, effects), self.kind, self.now)
 
-    def keep(self, cards: Sequence[Mapping[str, Any]], outcome: PatientOutcome) -> list[dict[str, Any]]:
+    def keep(
+        self, cards: Sequence[Mapping[str, Any]], outcome: PatientOutcome, effects: Sequence[Effect] = ()
+    ) -> list[dict[str, Any]]:
         """Remember the cards that ask for a reason when they are set aside.
 
         Args:
             cards: as they are about to be sent.
             outcome: of all trials, as the record stands.
+            effects: what draft orders would do to some of them.
 
         Returns:
             The cards to send; those that could not be kept without id and reasons, so that they promise nothing.
         """
         trials = {topic_code(one.trial): one for one in outcome.trials}
-        patient = patient_key(self.tenant, outcome.patient)
+        patient, ordered = self._patient(outcome), self._ordered(outcome, effects)
         asking = [card for card in cards if "overrideReasons" in card]
         try:
             if asking:
                 self.store.remember(
                     self.tenant,
-                    [self._sent(card, trials[card["source"]["topic"]["code"]], patient) for card in asking],
+                    [self._sent(card, trials[card["source"]["topic"]["code"]], patient, ordered) for card in asking],
                 )
         except UnavailableError:
             log.warning("%d cards could not be remembered: they are sent without asking for feedback", len(asking))
@@ -103,7 +111,16 @@ class Memory:
             ]
         return [dict(card) for card in cards]
 
-    def _sent(self, card: Mapping[str, Any], outcome: TrialOutcome, patient: str) -> SentCard:
+    def _patient(self, outcome: PatientOutcome) -> str:
+        return patient_key(self.tenant, outcome.patient, self.server)
+
+    def _ordered(self, outcome: PatientOutcome, effects: Sequence[Effect]) -> dict[str, list[str]]:
+        return {one.before.trial.id: order_marks(one, self._patient(outcome)) for one in effects}
+
+    def _sent(
+        self, card: Mapping[str, Any], outcome: TrialOutcome, patient: str, ordered: Mapping[str, list[str]]
+    ) -> SentCard:
+        orders = {ORDERS: ordered[outcome.trial.id]} if outcome.trial.id in ordered else {}
         return SentCard(
             uuid=card["uuid"],
             service=self.service,
@@ -112,7 +129,7 @@ class Memory:
             patient=patient,
             sent=self.now,
             suggestions=[one["uuid"] for one in card.get("suggestions", ())],
-            marks=marks_of(outcome, patient),
+            marks={**marks_of(outcome, patient), **orders},
             unsettled=unsettled(outcome),
         )
 
@@ -168,6 +185,6 @@ def _reason(told: Told, card: SentCard) -> str:
     known = {
         "": [""],
         HL7: HL7_REASONS,
-        OWN: [*OWN_REASONS, *(f"{NOT_FIT}{name}" for name in card.marks)],
+        OWN: [*OWN_REASONS, *(f"{NOT_FIT}{name}" for name in card.marks if name != ORDERS)],
     }
     return told.code if told.code in known.get(told.system, ()) else OTHER

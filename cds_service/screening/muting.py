@@ -6,7 +6,7 @@ The choices are argued in docs/adr/0013-feedback-mutes-a-trial.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -15,7 +15,7 @@ from typing import Final
 from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
 from cds_service.present.overrides import DECLINED, NOT_FIT, NOT_NOW, ON_A_TRIAL
 from cds_service.present.speaking import not_checked
-from cds_service.screening.marks import changed
+from cds_service.screening.marks import ORDERS, changed
 from cds_service.store import Kind, Override
 
 
@@ -35,7 +35,8 @@ class Mute:
     Args:
         lifts: the change that ends it.
         days: when it ends in any case; None for never.
-        kinds: the cards that fall silent; None for the kind that was overridden only.
+        kinds: the cards that fall silent; None for the kind that was overridden only, and of a warning about orders
+            only one about the same orders.
         unchecked: whether the card "was not checked" falls silent too.
     """
 
@@ -115,27 +116,44 @@ def mute_of(reason: str) -> Mute | None:
     return OWN_REASONS.get(reason, _UNSAID)
 
 
-def silent_trials(overrides: Iterable[Override], outcome: PatientOutcome, kind: Kind, now: datetime) -> frozenset[str]:
+def silent_trials(
+    overrides: Iterable[Override],
+    outcome: PatientOutcome,
+    ordered: Mapping[str, Sequence[str]],
+    kind: Kind,
+    now: datetime,
+) -> frozenset[str]:
     """Return the ids of the trials that say nothing now.
 
     Args:
         overrides: that speak about the patient, the oldest first.
         outcome: of all trials, as the record stands.
+        ordered: marks of the draft orders that matter to a trial, by its id.
         kind: what the cards would be about.
         now: the present instant.
     """
     trials = {one.trial.id: one for one in outcome.trials}
     # Said again, a reason is about the newer data.
-    newest = {(one.card.trial, one.card.kind, one.reason): one for one in overrides if one.card.trial in trials}
-    return frozenset(one.card.trial for one in newest.values() if _silences(one, trials[one.card.trial], kind, now))
+    newest = {
+        (one.card.trial, one.card.kind, one.reason, *one.card.marks.get(ORDERS, ())): one
+        for one in overrides
+        if one.card.trial in trials
+    }
+    return frozenset(
+        one.card.trial
+        for one in newest.values()
+        if _silences(one, trials[one.card.trial], ordered.get(one.card.trial, ()), kind, now)
+    )
 
 
-def _silences(override: Override, outcome: TrialOutcome, kind: Kind, now: datetime) -> bool:
+def _silences(override: Override, outcome: TrialOutcome, orders: Sequence[str], kind: Kind, now: datetime) -> bool:
     mute = mute_of(override.reason)
     if mute is None or mute.over(override.received, now):
         return False
     if kind not in (mute.kinds or {override.card.kind}) or (not_checked(outcome) and not mute.unchecked):
         return False
+    if mute.kinds is None and not set(orders) <= set(override.card.marks.get(ORDERS, ())):
+        return False  # put off for some orders; these are others
     return not changed(override.card.marks, outcome, override.card.patient, _watched(mute, override, outcome))
 
 
@@ -149,4 +167,4 @@ def _watched(mute: Mute, override: Override, outcome: TrialOutcome) -> frozenset
         case Lifts.UNSETTLED:
             return frozenset(override.card.unsettled)
         case Lifts.ANYTHING:
-            return frozenset(override.card.marks) | {one.criterion.id for one in outcome.criteria}
+            return (frozenset(override.card.marks) - {ORDERS}) | {one.criterion.id for one in outcome.criteria}

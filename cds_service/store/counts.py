@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from cds_service.store.feedback import SAME_CARD, Answer
+from cds_service.store.feedback import SAME_CARD, Answer, told_at
 from cds_service.store.schema import cards, feedback
 
 
@@ -46,20 +46,19 @@ def count(connection: Connection) -> list[Count]:
     """Count everything, in the order of service, trial and kind."""
     group = cards.c.service, cards.c.trial, cards.c.kind
     sent = connection.execute(select(*group, func.count().label("number")).group_by(*group).order_by(*group))
-    told = (
-        select(
-            *group,
-            cards.c.tenant,
-            cards.c.uuid,
-            feedback.c.outcome,
-            feedback.c.reason,
-            feedback.c.comment,
-            feedback.c.suggestions,
-        )
-        .join_from(feedback, cards, SAME_CARD)
-        .order_by(feedback.c.at, feedback.c.id)
-    )
-    last = {(row.tenant, row.uuid): row for row in connection.execute(told)}
+    told = select(
+        *group,
+        cards.c.tenant,
+        cards.c.uuid,
+        feedback.c.id,
+        feedback.c.at,
+        feedback.c.received,
+        feedback.c.outcome,
+        feedback.c.reason,
+        feedback.c.comment,
+        feedback.c.suggestions,
+    ).join_from(feedback, cards, SAME_CARD)
+    last = {(row.tenant, row.uuid): row for row in sorted(connection.execute(told), key=told_at)}
     accepted: Counter[tuple[str, ...]] = Counter()
     taken: Counter[tuple[str, ...]] = Counter()
     commented: Counter[tuple[str, ...]] = Counter()

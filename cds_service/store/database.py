@@ -35,6 +35,9 @@ def read_url(text: str) -> URL:
         raise ConfigError("Setting store: not a database URL, such as sqlite:////var/lib/cds/store.db.") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigError("Setting store: give a sqlite or postgresql URL.")
+    # With "uri=true" a name may mean memory after all, where each worker would take a used token again.
+    if url.get_backend_name() == "sqlite" and url.query:
+        raise ConfigError("Setting store: nothing may follow the path of a sqlite file.")
     return url
 
 
@@ -115,10 +118,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads.
 
     Raises:
-        UnavailableError: the database does not answer.
+        UnavailableError: the database does not answer, or holds what cannot be read.
     """
-    with failing_as_unavailable(), engine.connect() as connection, connection.begin():
-        yield connection
+    try:
+        with failing_as_unavailable(), engine.connect() as connection, connection.begin():
+            yield connection
+    except ValueError as error:
+        # A row that somebody else wrote, or a newer version of us: no reason to fail a call that can do without.
+        log.error("the store holds a row that cannot be read: %s", type(error).__name__)
+        raise UnavailableError("The store is down for now.") from None
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from flask import Flask, Response, request
 
@@ -11,6 +12,8 @@ from cds_service.web import api, cors, feedback, hooks, openapi, own_jwks, pages
 from cds_service.web.correlation import HEADER, correlation_id
 
 log = logging.getLogger("cds_service.web")
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
 
 def create_app(services: Services, *, simulator_fhir: str | None = None) -> Flask:
@@ -22,6 +25,8 @@ def create_app(services: Services, *, simulator_fhir: str | None = None) -> Flas
     """
     app = Flask("cds_service", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # "//" is no address of ours: werkzeug would send the caller on, with the Host and path that it wrote.
+    app.url_map.merge_slashes = False
     # Bodies are measured where they are read, each door by its own limit; this one holds for all.
     app.config["MAX_CONTENT_LENGTH"] = max(services.settings.max_bundle_bytes, services.settings.max_hook_bytes)
     blueprints = (
@@ -47,7 +52,8 @@ def _finish(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers[HEADER] = correlation_id()
-    # The route, not the path: whatever a caller writes into a path stays out of the log.
+    # The route, not the path: whatever a caller writes into a path, or for a method, stays out of the log.
+    method = request.method if request.method in _METHODS else "another method,"
     route = request.url_rule.rule if request.url_rule else "no route"
-    log.info("%s %s %d", request.method, route, response.status_code)
+    log.info("%s %s %d", method, route, response.status_code)
     return response

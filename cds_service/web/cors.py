@@ -1,4 +1,4 @@
-"""CORS for browser-based EHRs: exact origins, never credentials, on the CDS Hooks addresses only."""
+"""What a browser may do here. CORS for browser-based EHRs: exact origins, never credentials, hook addresses only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from flask import Flask, Response, request
 
+from cds_service.errors import RequestError
 from cds_service.gather.origin import Origin
 from cds_service.settings import Settings
 
@@ -18,7 +19,11 @@ _HEADERS: Final = {
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Add the headers, on errors too, and answer preflights without asking who calls."""
+    """Add the headers, on errors too, and answer preflights without asking who calls.
+
+    In open mode a call must name this machine: a page elsewhere could let its own name mean 127.0.0.1, and the browser
+    would take our answers for that page's.
+    """
 
     def add(response: Response) -> Response:
         if not request.path.startswith("/cds-services"):
@@ -32,6 +37,8 @@ def register(app: Flask, settings: Settings) -> None:
         return response
 
     app.after_request(add)
+    if settings.mode == "open":
+        app.before_request(_on_this_machine)
 
 
 def allowed(origin: str, settings: Settings) -> bool:
@@ -40,6 +47,15 @@ def allowed(origin: str, settings: Settings) -> bool:
         return True
     if settings.mode != "open":
         return False
+    return _this_machine(origin)
+
+
+def _on_this_machine() -> None:
+    if not _this_machine(f"http://{request.environ.get('HTTP_HOST', '')}"):
+        raise RequestError("In open mode Host must be this machine, such as localhost.", field="Host")
+
+
+def _this_machine(origin: str) -> bool:
     try:
         parsed = Origin.of(origin)
     except ValueError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import uuid5
 
 from flask import Blueprint, Response
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
+from cds_service.evaluation.effect import Effect
 from cds_service.gather.client import FhirClient
 from cds_service.gather.draft_orders import read_drafts
 from cds_service.present.card_rules import adapted, checked
@@ -22,6 +25,8 @@ from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
 from cds_service.web.auth import caller_of
 from cds_service.web.messages import HookCall, read_call
+
+log = logging.getLogger("cds_service.web")
 
 _CANDIDACY: Final = (
     "says if the patient may be a candidate for a trial, or which missing result would decide; silent otherwise"
@@ -65,16 +70,24 @@ def _cards(services: Services, service: Service, hook: HookCall, caller: Caller)
     """Screen the patient and write what is to be said."""
     client, as_of = _client(services, hook, caller), services.clock()
     tenant = tenant_key(caller.issuer, caller.tenant)
-    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), services.now())
+    server = hook.fhir_server.base if hook.fhir_server else ""
+    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), services.now(), server)
+    # Not the instance alone: from a client that uses one twice, feedback would mute another patient's trial.
+    seed = uuid5(hook.instance, f"{service.id} {server} {hook.patient_id}")
+    effects: tuple[Effect, ...] = ()
     if hook.ordered is None:
         outcome = screen_hook(services.rules, hook.prefetch, hook.patient_id, client, as_of=as_of)
-        cards = make_cards(outcome, seed=hook.instance, silent=memory.silent(outcome))
+        cards = make_cards(outcome, seed=seed, silent=memory.silent(outcome))
     else:
         drafts = read_drafts(hook.ordered.bundle, hook.patient_id, hook.ordered.selections)
         found = screen_orders(services.rules, hook.prefetch, hook.patient_id, client, drafts, as_of=as_of)
         outcome = found.patient
-        cards = order_cards(found, seed=hook.instance, silent=memory.silent(outcome))
-    return memory.keep(cards, outcome)
+        effects = (*found.conflicts, *found.inductions)
+        cards = order_cards(found, seed=seed, silent=memory.silent(outcome, effects))
+    if outcome.unread:
+        unread = ", ".join(f"{name} ({why})" for name, why in outcome.unread.items())
+        log.warning("not read completely: %s", unread)
+    return memory.keep(cards, outcome, effects)
 
 
 def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | None:

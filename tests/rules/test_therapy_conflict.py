@@ -464,3 +464,16 @@ def test_every_example_request_is_tried():
     assert told == set(EXPECTED)
     readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}.json`" in readme for name in EXPECTED)
+
+
+def test_a_warning_put_off_for_one_order_is_heard_for_another(rules):
+    services = build(load_settings(mode="open"), clock=lambda: AS_OF, rules=rules)
+    (card,) = ask(services, "candidate", [CETUXIMAB], "order-select")
+    told = {"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-03-01T09:30:00Z"}
+    path = "/cds-services/npc-trials-order-select/feedback"
+    assert create_app(services).test_client().post(path, json={"feedback": [told]}).status_code == 200
+    assert ask(services, "candidate", [CETUXIMAB]) == []
+    (other,) = ask(services, "candidate", [RADIOTHERAPY])
+    assert other["indicator"] == "warning"
+    (own,) = ask(services, "candidate", [GEMCITABINE])
+    assert own["indicator"] == "info"

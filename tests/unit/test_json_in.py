@@ -1,6 +1,7 @@
 """Strict JSON in: exact numbers, and a plain refusal for everything that misleads or exhausts."""
 
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -129,3 +130,12 @@ def test_writes_no_float_and_no_nan():
 
 def test_writes_lines_when_asked():
     assert to_json({"a": [1, Decimal("1.50")], "b": {}}, indent=1) == '{\n "a": [\n  1,\n  1.50\n ],\n "b": {}\n}'
+
+
+@pytest.mark.parametrize("sign", ["[", "]", "{", "}"])
+def test_megabytes_of_brackets_are_refused_at_once(sign: str) -> None:
+    data = sign.encode() * 8_000_000
+    start = time.process_time()
+    with pytest.raises(RequestError):
+        read_json(data, max_bytes=len(data))
+    assert time.process_time() - start < 0.5

@@ -16,6 +16,7 @@ from door_fakes import criterion, needs_data, npc, outcome, spread, trial, trial
 
 from cds_service.bootstrap import load_rules
 from cds_service.errors import UnavailableError
+from cds_service.evaluation.effect import Effect
 from cds_service.evaluation.outcome import PatientOutcome, Status
 from cds_service.facts.fact import Reason
 from cds_service.logic.truth import State
@@ -253,6 +254,42 @@ def test_a_conflict_warning_set_aside_in_haste_leaves_the_candidate_card() -> No
     override(store, sent(store, judged(), Kind.CONFLICT), OWN, "not-now")
     assert memory(store, Kind.CONFLICT).silent(judged())
     assert not memory(store).silent(judged())
+
+
+def ordering(*orders: str, more: int = 0) -> list[Effect]:
+    (before,) = judged().trials
+    return [Effect(before, before, orders, more)]
+
+
+@pytest.mark.parametrize("code", ["", "not-now", "limited-time"])
+def test_a_warning_set_aside_for_one_order_is_heard_for_another(code: str) -> None:
+    store = open_store("sqlite://")
+    order_sign = memory(store, Kind.CONFLICT)
+    for orders in ["Extraction"], ["A", "B"]:
+        (card,) = order_sign.keep(make_cards(judged(), seed=uuid4()), judged(), ordering(*orders))
+        override(store, card, {"": "", "not-now": OWN}.get(code, HL7), code)
+    for same in ["Extraction"], ["B", "A"], ["B"]:  # order-select, then order-sign, perhaps with less
+        assert order_sign.silent(judged(), ordering(*same)) == {NPC}
+    for other in ["Radiotherapy"], ["Extraction", "Radiotherapy"], ["Extraction", "A"]:
+        assert not order_sign.silent(judged(), ordering(*other))
+    assert not order_sign.silent(judged(), ordering("Extraction", more=1))
+    assert not memory(store).silent(judged())
+
+
+def test_a_judgement_about_the_patient_holds_for_every_order() -> None:
+    store = open_store("sqlite://")
+    order_sign = memory(store, Kind.CONFLICT)
+    (card,) = order_sign.keep(make_cards(judged(), seed=uuid4()), judged(), ordering("Extraction"))
+    override(store, card, HL7, "patient-ineligible")
+    assert order_sign.silent(judged(), ordering("Radiotherapy")) == memory(store).silent(judged()) == {NPC}
+    assert not order_sign.silent(judged(HEMOGLOBIN), ordering("Extraction"))
+
+
+def test_no_order_is_kept_readable(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    order_sign = memory(open_store(f"sqlite:///{path}"), Kind.CONFLICT)
+    order_sign.keep(make_cards(judged(), seed=uuid4()), judged(), ordering("canary4711"))
+    assert all(b"canary4711" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_a_mute_of_one_criterion_ends_with_the_gate_that_asks_for_it() -> None:

@@ -220,3 +220,17 @@ def test_included_drugs_are_used(web):
     assert "Medication/m1" in record.medications
     assert record.read("MedicationRequest").complete
     assert not web.calls
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        f"{BASE}?x=/Medication/m1",
+        f"{BASE}/Patient/$purge?x=/Medication/m1",
+        f"{BASE}#/Medication/m1",
+        "x?/Medication/m1",
+    ],
+)
+def test_a_reference_asks_for_a_drug_and_nothing_else(web, reference):
+    read(full_prefetch(medicationRequests=given_drug(reference)), client())
+    assert not web.calls

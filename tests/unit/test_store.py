@@ -178,6 +178,21 @@ def test_an_instant_without_a_time_zone_is_a_defect_not_an_outage() -> None:
     assert not isinstance(caught.value, UnavailableError)
 
 
+@pytest.mark.parametrize("change", ["kind='from-the-future'", "marks='{half'", "sent='yesterday'"])
+def test_a_row_that_cannot_be_read_is_a_failure_of_the_store(url: str, path: Path, change: str) -> None:
+    # A defect there (500) would silence the patient for good; a store that is down silences nothing.
+    store = open_store(url)
+    store.remember("t", [card()])
+    store.add_feedback("t", [overridden()])
+    with closing(sqlite3.connect(path)) as driver:
+        driver.execute(f"UPDATE cards SET {change}")
+        driver.commit()
+    with pytest.raises(UnavailableError):
+        store.overrides(key_of("patient", "p"))
+    with pytest.raises(UnavailableError):
+        store.cards("t", ["c1"])
+
+
 def test_what_was_acknowledged_survives_a_kill(url: str) -> None:
     """A process that is killed right after an answer loses nothing that it answered for."""
     told = subprocess.run(
@@ -260,6 +275,8 @@ def test_a_newer_schema_stops_the_start(url: str, path: Path) -> None:
         "postgresql+nodriver://u:geheim@h/d",
         "sqlite:////nowhere-at-all/geheim.db",
         "sqlite:////proc/geheim.db",
+        "sqlite:///file::memory:?uri=true&x=geheim",
+        "sqlite:////tmp/geheim.db?mode=ro&uri=true",
         "",
     ],
 )

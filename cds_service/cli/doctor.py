@@ -1,0 +1,153 @@
+"""``cds-service doctor``: tries what we need of a FHIR server, one thing after another, and says what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from pydantic import ValidationError
+
+from cds_service.bootstrap import load_rules, reach, utc_now
+from cds_service.cli.evaluate import read_day
+from cds_service.errors import RequestError
+from cds_service.gather.chart import PATIENT_ID
+from cds_service.gather.origin import Origin
+from cds_service.present.json_text import to_json
+from cds_service.present.safe_text import plain
+from cds_service.screening.doctor import examine
+from cds_service.screening.doctor.findings import Examination, Finding, Result
+from cds_service.screening.doctor.sandboxes import Sandbox, sandboxes
+from cds_service.settings import FhirServer, Settings, load_settings
+
+_WIDTH: Final = 120
+
+
+@click.command()
+@click.argument("base_url", metavar="[BASE_URL]", required=False)
+@click.option("--patient", metavar="ID", help="The patient to look at; by default the first that the server lists.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="A file with a bearer token for the server."
+)
+@click.option("--client", metavar="ID", help="Our client id there: SMART Backend Services with the keys of CDS_KEYS.")
+@click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), help="Certificate authorities to trust, PEM.")
+@click.option("--sandbox", type=click.Choice(sorted(sandboxes())), help="A public sandbox instead of BASE_URL.")
+@click.option("--as-of", metavar="DATE", help="Day of the judgement, YYYY-MM-DD; today by default.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def doctor(
+    context: click.Context,
+    base_url: str | None,
+    patient: str | None,
+    token_file: Path | None,
+    client: str | None,
+    ca: Path | None,
+    sandbox: str | None,
+    as_of: str | None,
+    style: str,
+) -> None:
+    """Try what the service needs of the FHIR server at BASE_URL; exit with 1 if something is wrong.
+
+    A server of the settings (fhir_servers) is reached as they say; options win. It only reads, and prints counts: no
+    values, names or ids.
+    """
+    day = read_day("--as-of", as_of)
+    if patient is not None and not PATIENT_ID.fullmatch(patient):
+        raise RequestError("--patient must be 1 to 64 letters, digits, '-' or '.'.", field="--patient")
+    if token_file is not None and client is not None:
+        raise RequestError("Give either --token-file or --client.", field="--client")
+    settings = load_settings()
+    profile = sandboxes()[sandbox] if sandbox else None
+    server = _server(base_url, settings, profile, token_file, client, ca)
+    if profile is not None and style == "text":
+        _introduce(profile)
+    now = utc_now()
+    found = examine(
+        reach(server, settings),
+        load_rules(settings.site),
+        patient_id=patient,
+        as_of=day or now.date(),
+        now=now.timestamp(),
+        gather_seconds=settings.gather_seconds,
+    )
+    if style == "json":
+        click.echo(to_json(found.to_json(), indent=2))
+    else:
+        _print(found)
+    context.exit(0 if found.passed else 1)
+
+
+def _server(
+    base_url: str | None,
+    settings: Settings,
+    profile: Sandbox | None,
+    token_file: Path | None,
+    client: str | None,
+    ca: Path | None,
+) -> FhirServer:
+    """Put together what the settings, the sandbox's profile and the options say; the last wins."""
+    address = base_url or (profile.base_url if profile else "")
+    if not address:
+        raise RequestError("Give the FHIR base URL of the server.", field="BASE_URL")
+    try:
+        origin = Origin.of(address)
+    except ValueError as error:
+        raise RequestError(f"BASE_URL: {error}.", field="BASE_URL") from None
+    if origin.scheme != "https" and not origin.loopback:
+        raise RequestError("BASE_URL must begin with https://; http is for this machine only.", field="BASE_URL")
+    known = next((one for one in settings.fhir_servers if _same(one.base_url, origin)), None)
+    given: dict[str, Any] = known.model_dump() if known else {"base_url": address}
+    if profile is not None:
+        given["auth_origins"] = profile.auth_origins
+    if token_file is not None:
+        given |= {"auth": "token", "token_file": token_file, "client_id": None}
+    if client is not None:
+        given |= {"auth": "smart", "client_id": client, "token_file": None}
+    if ca is not None:
+        given["ca_file"] = ca
+    if profile is not None and profile.auth == "smart" and given.get("auth", "none") == "none":
+        raise RequestError("This sandbox wants a token: register there, and give --client.", field="--client")
+    try:
+        return FhirServer.model_validate(given)
+    except ValidationError:
+        raise RequestError("--client is longer than any client id.", field="--client") from None
+
+
+def _same(url: str, origin: Origin) -> bool:
+    try:
+        return Origin.of(url) == origin
+    except ValueError:
+        return False
+
+
+def _introduce(profile: Sandbox) -> None:
+    tried = "tried" if profile.tried else "not tried yet by us"
+    click.echo(f"{profile.title} ({tried}; {profile.source})")
+    for quirk in profile.quirks:
+        click.echo(textwrap.fill(quirk, _WIDTH, initial_indent="  - ", subsequent_indent="    "))
+    click.echo()
+
+
+def _print(found: Examination) -> None:
+    click.echo(f"FHIR server {found.server}\n")
+    click.echo(f"{'check':<32}{'result':<11}{'count':>6}{'time':>10}  what came")
+    for finding in found.findings:
+        _row(finding)
+    for number, one in enumerate(found.unknown):
+        if not number or found.unknown[number - 1].trial != one.trial:
+            click.echo(f"\nUnknown for {one.trial}:")
+        why = "; ".join(f"{fact}: {reason}" for fact, reason in one.missing)
+        click.echo(f"  {plain(one.short)} ({plain(why)})")
+    results = [finding.result for finding in found.findings]
+    wrong, look = results.count(Result.WRONG), results.count(Result.LOOK)
+    click.echo(f"\n{wrong} wrong, {look} to look at.")
+
+
+def _row(finding: Finding) -> None:
+    count = "" if finding.count is None else str(finding.count)
+    took = "" if finding.milliseconds is None else f"{finding.milliseconds} ms"
+    head = f"{finding.check:<32}{finding.result.value:<11}{count:>6}{took:>10}  {plain(finding.told)}"
+    click.echo(head)
+    if finding.todo:
+        click.echo(textwrap.fill(finding.todo, _WIDTH, initial_indent="    -> ", subsequent_indent="       "))
