@@ -50,7 +50,7 @@ POSSIBLE_REASONS: Final[Mapping[str, frozenset[Reason]]] = {
     "lab": _MEASURED | {Reason.NO_REFERENCE_RANGE},
     # Creatinine with its range, weight, clearance and eGFR, and the age and sex of the formulas.
     "renal_filtration": _MEASURED | _PERSON | {Reason.NO_REFERENCE_RANGE, Reason.CLINICIAN},
-    "active_anticoagulant": frozenset({Reason.CLINICIAN, Reason.NOT_FETCHED}),
+    "active_anticoagulant": frozenset({Reason.CLINICIAN, Reason.NOT_FETCHED, Reason.NOT_FINAL}),
     "graded_scale": _MEASURED,
     "clearance_alone": _MEASURED | _PERSON,
     "condition": _LISTED | {Reason.IMPRECISE_DATE, Reason.UNMAPPED_CODE},
