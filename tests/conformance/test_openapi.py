@@ -31,6 +31,13 @@ from cds_service.web.openapi import describe
 EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "24"))
 URL = "/cds-services/npc-trials-patient-view"
 APP = create_app(build(load_settings(mode="open"), clock=lambda: date(2026, 3, 1)))
+DRAWN = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", APP)
 OPERATIONS = {operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations()}
 POSTS = [label for label in OPERATIONS if label.startswith("POST")]
@@ -96,13 +103,7 @@ def test_whatever_it_allows_is_answered(label):
     """No 5xx, and every answer as described; nothing listens where a drawn fhirServer could point."""
     operation = OPERATIONS[label]
 
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @DRAWN
     @given(case=operation.as_strategy())
     def run(case):
         case.call_and_validate(checks=CHECKS)
@@ -115,13 +116,7 @@ def test_whatever_it_allows_is_answered(label):
 def test_whatever_it_does_not_allow_is_refused_without_a_defect(label):
     operation = OPERATIONS[label]
 
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @DRAWN
     @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
     def run(case):
         case.call_and_validate(checks=[not_a_server_error, content_type_conformance, response_schema_conformance])

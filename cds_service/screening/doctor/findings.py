@@ -106,7 +106,7 @@ class Examination:
         }
 
 
-_TODO: Final[Mapping[str, str]] = {
+_ADVICE: Final[Mapping[str, str]] = {
     TIME_OUT: "Ask the server's people whether it is slow or a firewall swallows our packets.",
     NO_CONNECTION: "Check the host name and the port, and that firewall and proxy let this machine through.",
     "no trusted connection": "Name the certificate authority of the hospital with --ca, and check the host name.",
@@ -141,7 +141,7 @@ def todo_for(why: str) -> str:
         )
     if why.startswith("HTTP 5"):
         return "The server is down or broken: try again later, then ask its people."
-    return _TODO.get(why, "Try again; if it stays so, show this line to the server's people.")
+    return _ADVICE.get(why, "Try again; if it stays so, show this line to the server's people.")
 
 
 def timed(act: Callable[[], T], clock: Callable[[], float] = time.monotonic) -> tuple[T, int]:
