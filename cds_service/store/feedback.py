@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from cds_service.store.database import insert_new
 from cds_service.store.schema import cards, feedback, revocations
@@ -116,13 +116,21 @@ def find(connection: Connection, tenant: str, uuids: Collection[str]) -> dict[st
 
 
 def add(connection: Connection, tenant: str, told: Sequence[CardFeedback]) -> int:
-    """Keep feedback on known cards; return how much of it was new."""
+    """Keep feedback on known cards; return how much of it was new. Of too much on one card the oldest goes."""
     new = 0
     for one in told:
-        so_far = select(func.count()).where(feedback.c.tenant == tenant, feedback.c.card == one.card)
-        if (connection.execute(so_far).scalar() or 0) < MOST_FOR_ONE_CARD:
-            new += insert_new(connection, feedback, {"tenant": tenant, **asdict(one)})
+        if insert_new(connection, feedback, {"tenant": tenant, **asdict(one)}):
+            new += 1
+            _forget_oldest(connection, tenant, one.card)
     return new
+
+
+def _forget_oldest(connection: Connection, tenant: str, card: str) -> None:
+    of_card = (feedback.c.tenant == tenant) & (feedback.c.card == card)
+    rows = sorted(connection.execute(select(*_TOLD).where(of_card)), key=told_at)
+    surplus = [row.id for row in rows[:-MOST_FOR_ONE_CARD]]
+    if surplus:
+        connection.execute(delete(feedback).where(feedback.c.id.in_(surplus)))
 
 
 def overrides(connection: Connection, patient: str | None = None) -> list[Override]:

@@ -414,7 +414,13 @@ def test_one_card_takes_so_much_feedback_and_no_more(url: str, path: Path) -> No
     store = open_store(url)
     store.remember("t", [card()])
     many = [overridden(at=NOW + timedelta(seconds=number)) for number in range(MOST_FOR_ONE_CARD + 20)]
-    assert store.add_feedback("t", many) == MOST_FOR_ONE_CARD
+    assert store.add_feedback("t", many) == len(many)
+    assert rows(path, "feedback") == MOST_FOR_ONE_CARD
+    last = CardFeedback("c1", Answer.ACCEPTED, many[-1].at + timedelta(seconds=1), NOW, suggestions=("s1",))
+    assert store.overrides(card().patient)
+    store.add_feedback("t", [last])
+    assert store.overrides(card().patient) == []  # the newest is what counts, however many came before
+    assert store.add_feedback("t", [last]) == 0
     assert rows(path, "feedback") == MOST_FOR_ONE_CARD
 
 
