@@ -353,9 +353,8 @@ def _check_form(case: dict[str, Any]) -> None:
         assert set(expected) <= CRITERION_KEYS, set(expected) - CRITERION_KEYS
 
 
-@pytest.mark.parametrize("case", _cases())
-def test_chart(case: dict[str, Any], library: Library) -> None:
-    _check_form(case)
+def check(case: dict[str, Any], library: Library) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Judge a case once; return its Bundle and the contract JSON, which is as the case and the contract say."""
     bundle = build(case)
     as_given = copy.deepcopy(bundle)
     whole = _judge(bundle, case, library)
@@ -367,7 +366,13 @@ def test_chart(case: dict[str, Any], library: Library) -> None:
     result = _check_shape(whole, case)
     _check_sums(result)
     _check_evidence(result, bundle)
+    return bundle, whole
 
+
+@pytest.mark.parametrize("case", _cases())
+def test_chart(case: dict[str, Any], library: Library) -> None:
+    _check_form(case)
+    bundle, whole = check(case, library)
     turned = {**bundle, "entry": list(reversed(bundle.get("entry", [])))}
     assert _judge(turned, case, library) == whole, "the order of entries matters"
     assert _verdicts(_judge(_beside_a_stranger(bundle), case, library)) == _verdicts(whole), (
