@@ -33,6 +33,8 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=4s --start-period=15s --retries=3 \
     CMD ["python", "-c", "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8000, timeout=3); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
-# A buffering proxy belongs in front: stalled clients hold gthread workers. The control socket and the workers' heartbeat
-# files would need a writable home folder; /dev/shm is writable in a read-only container too.
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "32", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--graceful-timeout", "10", "cds_service.wsgi:app"]
+# A worker that has to be replaced starts with the rules that its master holds, whatever lies in the folder by then
+# (--preload). A buffering proxy belongs in front (deploy/nginx.conf): stalled clients hold gthread workers. The control
+# socket and the workers' heartbeat files would need a writable home folder; /dev/shm is writable in a read-only
+# container too.
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "32", "--preload", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--graceful-timeout", "10", "cds_service.wsgi:app"]

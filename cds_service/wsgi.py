@@ -24,7 +24,9 @@ def application() -> Flask:
             "store. 'open' is for `cds-service serve` on loopback only."
         )
     start_logging()
-    return create_app(build(settings))
+    services = build(settings)
+    services.held.follow(settings.rules_seconds)
+    return create_app(services)
 
 
 app = application()

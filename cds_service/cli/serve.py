@@ -29,8 +29,10 @@ def serve(host: str | None, port: int | None) -> None:
         raise ConfigError(
             "--host: open mode asks callers for no token, so it listens on loopback only, such as 127.0.0.1."
         )
-    app = create_app(build(settings))
+    services = build(settings)
+    app = create_app(services)
     start_logging()
+    services.held.follow(settings.rules_seconds)
     if is_open:
         logging.getLogger("cds_service").warning(
             "open mode: whoever can reach this port may ask; for one's own machine only"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from cds_service.errors import RuleError
 from cds_service.evaluation.judge import judge
 from cds_service.evaluation.outcome import TrialOutcome
 from cds_service.gather.bundle import read_bundle
 from cds_service.screening.shorthand import ShorthandError, to_bundle
-from cds_service.trials.cases import Case, CaseFile
+from cds_service.trials.cases import CASE_FILE, Case, CaseFile, load_cases
+from cds_service.trials.complaints import Complaints
+from cds_service.trials.library import TRIALS
 from cds_service.trials.model import Library
 
 
@@ -79,3 +83,26 @@ def _problems(case: Case, outcome: TrialOutcome) -> Iterator[str]:
     decisive = tuple(one.fact for one in outcome.decisive)
     if case.decisive is not None and set(case.decisive) != set(decisive):
         yield f"decisive: expected {list(case.decisive)}, got {list(decisive)}"
+
+
+def prove(folder: Path, library: Library) -> None:
+    """Run every trial's own cases.
+
+    Args:
+        folder: of the rules.
+        library: loaded from there, for no site: the cases are written without one.
+
+    Raises:
+        RuleError: a case fails, or a trial has no cases that can be read; every complaint.
+    """
+    complaints = Complaints()
+    for trial in library.trials.values():
+        try:
+            case_file = load_cases(folder / TRIALS / trial.id / CASE_FILE, trial, library.facts)
+        except RuleError as error:
+            complaints.take(error)
+            continue
+        for result in run_cases(library, case_file):
+            for problem in result.problems:
+                complaints.add(f"{case_file.path}:{result.case.line}", f"the case fails: {problem}")
+    complaints.raise_any()

@@ -53,6 +53,15 @@ class Store:
                 tokens.sweep(connection, now)
             return tokens.use(connection, issuer, jti, until)
 
+    def try_out(self, now: datetime) -> None:
+        """Write something and take it back, as far as the disk.
+
+        Raises:
+            UnavailableError: nothing can be written.
+        """
+        with writing(self._engine) as connection:
+            tokens.try_out(connection, now)
+
     def remember(self, tenant: str, cards: Sequence[SentCard]) -> None:
         """Keep cards that were sent; the same card twice is kept once.
 

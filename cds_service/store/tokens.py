@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 from sqlalchemy import Connection, delete
 
@@ -22,3 +23,10 @@ def use(connection: Connection, issuer: str, jti: str, until: datetime) -> bool:
 def sweep(connection: Connection, now: datetime) -> None:
     """Forget the tokens that nobody may use any more."""
     connection.execute(delete(used_tokens).where(used_tokens.c.until < now))
+
+
+def try_out(connection: Connection, now: datetime) -> None:
+    """Write a token that nobody has, and forget it."""
+    key = key_of("token", "", str(uuid4()))
+    insert_new(connection, used_tokens, {"key": key, "until": now})
+    connection.execute(delete(used_tokens).where(used_tokens.c.key == key))

@@ -22,6 +22,7 @@ from cds_service.trust.public_keys import ALGORITHMS, MAX_TEXT
 
 SKEW_SECONDS: Final = 60
 _MAX_AUDIENCES: Final = 20
+_DAY: Final = 86_400
 _LAST_INSTANT: Final = 32_503_680_000  # the year 3000; anything later is milliseconds or nonsense
 
 _SIGNATURES: Final = jwt.PyJWS(algorithms=list(ALGORITHMS))
@@ -124,14 +125,21 @@ def _times(claims: Mapping[str, Any], now: float, max_seconds: int) -> int:
     """Check the claims about time and return when the token expires, in whole seconds rounded up."""
     expires, issued = _instant(claims, "exp"), _instant(claims, "iat")
     if expires + SKEW_SECONDS <= now:
-        raise AuthError("token expired")
+        raise AuthError(
+            f"token expired {_seconds(now - float(expires))} ago, issued {_seconds(now - float(issued))} ago"
+        )
     if issued > now + SKEW_SECONDS:
-        raise AuthError("iat is in the future")
+        raise AuthError(f"iat is {_seconds(float(issued) - now)} in the future")
     if not 0 < expires - issued <= max_seconds:
         raise AuthError("exp is not within max_token_seconds after iat")
     if "nbf" in claims and _instant(claims, "nbf") > now + SKEW_SECONDS:
-        raise AuthError("token not valid yet")
+        raise AuthError(f"token not valid for another {_seconds(float(_instant(claims, 'nbf')) - now)}")
     return math.ceil(expires)
+
+
+def _seconds(difference: float) -> str:
+    """Tell how far two clocks are apart; beyond a day it is no clock that is wrong."""
+    return f"{round(difference)} s" if difference < _DAY else "over a day"
 
 
 def _instant(claims: Mapping[str, Any], name: str) -> int | Decimal:

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Flask, Response, request
 
 from cds_service.bootstrap import Services
-from cds_service.web import api, cors, feedback, hooks, openapi, own_jwks, pages, problems, simulator
+from cds_service.web import api, cors, feedback, health, hooks, openapi, own_jwks, pages, problems, simulator
 from cds_service.web.correlation import HEADER, correlation_id
 
 log = logging.getLogger("cds_service.web")
@@ -34,6 +34,7 @@ def create_app(services: Services, *, simulator_fhir: str | None = None) -> Flas
         feedback.routes(services),
         api.routes(services),
         pages.routes(services),
+        health.routes(services),
         own_jwks.routes(services),
         openapi.routes(services),
     )

@@ -19,7 +19,7 @@ from cds_service.present.cards import make_cards
 from cds_service.present.conflict import order_cards
 from cds_service.screening.conflict import screen_orders
 from cds_service.screening.memory import Memory, kind_of, tenant_key
-from cds_service.screening.patient import screen_hook
+from cds_service.screening.patient import Rules, screen_hook
 from cds_service.settings import Hook, Service
 from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
@@ -52,7 +52,8 @@ def routes(services: Services) -> Blueprint:
     @blueprint.get("/cds-services")
     def discovery() -> Response:
         caller_of(services)
-        return answer({"services": [_description(services, service) for service in offered.values()]})
+        rules = services.rules
+        return answer({"services": [_description(rules, service) for service in offered.values()]})
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
@@ -97,8 +98,8 @@ def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | 
     return services.connect(hook.fhir_server, hook.token)
 
 
-def _description(services: Services, service: Service) -> dict[str, Any]:
-    trials = ", ".join(name for name, trial in services.rules.library.trials.items() if trial.speaks)
+def _description(rules: Rules, service: Service) -> dict[str, Any]:
+    trials = ", ".join(name for name, trial in rules.library.trials.items() if trial.speaks)
     return {
         "id": service.id,
         "hook": service.hook,
@@ -109,5 +110,5 @@ def _description(services: Services, service: Service) -> dict[str, Any]:
             "MedicationStatement, MedicationRequest, MedicationAdministration, Medication and Procedure."
         ),
         "version": "2.0.1",
-        "prefetch": services.rules.plan.templates,
+        "prefetch": rules.plan.templates,
     }

@@ -1,4 +1,4 @@
-"""A page that says what is here, and a sign of life."""
+"""A page that says what is here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from flask import Blueprint, Response, render_template_string, request
 
 from cds_service import __version__
 from cds_service.bootstrap import Services
-from cds_service.web.answers import answer
 
 _INDEX: Final = """<!doctype html>
 <html lang="en">
@@ -35,6 +34,8 @@ For review by people.</p>
 <dd>every address described, OpenAPI 3.1</dd>
 <dt><a href="{{ root }}livez">GET {{ root }}livez</a></dt>
 <dd>a sign of life</dd>
+<dt><a href="{{ root }}readyz">GET {{ root }}readyz</a></dt>
+<dd>whether calls can be answered in full</dd>
 </dl>
 <h2>Trials</h2>
 <ul>
@@ -57,7 +58,7 @@ _CLOSED: Final = """<!doctype html>
 
 
 def routes(services: Services) -> Blueprint:
-    """Return the index page and the health addresses."""
+    """Return the index page."""
     blueprint = Blueprint("pages", __name__)
 
     @blueprint.get("/")
@@ -73,10 +74,5 @@ def routes(services: Services) -> Blueprint:
         response = Response(page, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
         return response
-
-    @blueprint.get("/livez")
-    @blueprint.get("/healthz")
-    def livez() -> Response:
-        return answer({"status": "ok"})
 
     return blueprint

@@ -77,6 +77,11 @@ def test_nothing_at_run_time_needs_a_shell_or_a_writable_home() -> None:
     assert "--no-control-socket" in command
 
 
+def test_a_worker_that_is_replaced_gets_the_rules_of_its_master() -> None:
+    # Without it, a worker that dies while the rule files are broken ends the whole service: docs/adr/0020.
+    assert "--preload" in json.loads(only("CMD"))
+
+
 def test_gunicorn_accepts_the_command_line() -> None:
     parsed = Config().parser().parse_args(json.loads(only("CMD"))[1:])
     assert parsed.bind == ["0.0.0.0:8000"]

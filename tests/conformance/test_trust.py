@@ -85,7 +85,7 @@ def test_every_address_refuses_a_call_without_one(chosen):
     assert [answer.status_code for answer in refused] == [401] * len(refused)
 
 
-OPEN = {"/", "/livez", "/healthz", "/.well-known/jwks.json", "/openapi.json"}
+OPEN = {"/", "/livez", "/readyz", "/healthz", "/.well-known/jwks.json", "/openapi.json"}
 
 
 def test_no_address_is_open_by_accident(chosen):

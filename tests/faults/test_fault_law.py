@@ -1,9 +1,11 @@
-"""The law of faults, over random patients and random faults: a failure to read only ever makes a verdict unknown.
+"""The law of faults, over random patients and random faults: a failure to read concludes nothing.
 
 Compared with the answer without a fault, a criterion may become unknown, ``not-fetched``; or there is no answer (412).
-One thing more may happen: a record that was lost may have superseded or contradicted one that was seen (a newer result
-on a lost page; a metastasis in a problem list that was not read, beside an M0). Then the verdict has to be the one that
-the seen records give by themselves, rest on records, and never on an absence.
+One thing more may happen, and is what the contract says of an incomplete read (section 3): only what would be absent or
+stale is ``not-fetched``; a record that was seen counts as it does in any record. So where a record was lost that
+superseded, contradicted or dated a seen one (a newer result on a lost page; a metastasis in a problem list that was not
+read, beside an M0; the staging that dates the diagnosis), the verdict has to be the one that the seen records give by
+themselves: it rests on records, never on an absence in what was not read, and the card says that not all was read.
 """
 
 import os
@@ -25,6 +27,7 @@ from cds_service.evaluation.judge import judge, needed_codes
 from cds_service.evaluation.outcome import Status, Verdict
 from cds_service.facts.fact import Reason
 from cds_service.facts.record import Read
+from cds_service.facts.treatment import TREATMENT_TYPES
 from cds_service.gather.chart import read_chart
 from cds_service.gather.plan import KEYS, make_plan
 from cds_service.screening.shorthand import PATIENT
@@ -133,6 +136,7 @@ def not_fetched(outcome):
 
 
 SEEN = Counter()
+OTHER_HALF = library().facts["response"].options["other_half"]
 # What a status may become when verdicts become unknown: who is excluded by one of two fails may be not-now by the
 # other.
 MAY_BECOME = {
@@ -174,21 +178,32 @@ def test_a_fault_makes_unknown_and_nothing_else(stage, plan, patient, drawn):
         told = (after.criterion.id, verdict(was), verdict(after), drawn)
         assert any(lost.values()), told
         assert verdict(after) == verdict(alone[after.criterion.id]), told
-        assert "assumed-absent" not in after.notes, told
+        # An absence in what was read (no anticoagulant, say) stands beside the verdict with the fault and without.
+        assert "assumed-absent" not in after.notes or "assumed-absent" in was.notes, told
         if after.verdict is Verdict.UNKNOWN:
             # Where the date of diagnosis was lost, the treatments' own dates tell too little: safe, if oddly worded.
             reasons = {missing.reason for missing in after.reasons}
-            assert not reasons & {Reason.NO_RECORD, Reason.STALE}, told
+            absent = {missing.fact for missing in after.reasons if missing.reason in (Reason.NO_RECORD, Reason.STALE)}
+            # "No PD-1 inhibitor" may be said where everything that could name one was read.
+            assert not absent or (absent == {OTHER_HALF} and not set(unread(record)) & set(TREATMENT_TYPES)), told
             SEEN[f"unknown for {', '.join(sorted(reasons))}: {after.criterion.id}"] += 1
             continue
         assert after.evidence, told
         contradicted = True
+        SEEN[f"{was.verdict.value} -> {after.verdict.value}"] += 1
         SEEN[f"superseded or contradicted by what was lost: {after.criterion.id}"] += 1
+    SEEN["runs with such a verdict"] += contradicted
+    assert not contradicted or faulted_says_so(record)
     if not contradicted and free.gate == faulted.gate:
         assert faulted.status in MAY_BECOME[free.status]
     if free.gate != faulted.gate:
         assert unread(record)
         assert faulted.status is not Status.CANDIDATE
+
+
+def faulted_says_so(record):
+    """Whether whoever reads the answer is told that something was not read."""
+    return bool(judge(record, library(), as_of=AS_OF, trials=[TRIAL]).unread)
 
 
 def unread(record):
