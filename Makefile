@@ -5,6 +5,7 @@ PYTHON ?= python3
 SEKMET := sekmet-fhir==0.1.1
 HEALTHCHAIN := healthchain==0.16.1
 AXE    := axe-core@4.14.1
+SPARK := pyspark==4.3.0
 BIN    := .venv/bin
 PIP    := -m pip --disable-pip-version-check --quiet
 
@@ -12,7 +13,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check docs-tables fuzz soak lint format languages lock clean clients chromium .venv .venv-fhir
+.PHONY: help demo serve test check docs-tables fuzz bench soak lint format languages lock clean clients chromium nginx .venv .venv-fhir
 
 help:  ## show this list
 	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
@@ -25,10 +26,19 @@ serve: .venv/.runtime  ## the service alone, with your settings
 	$(BIN)/cds-service serve
 
 # CI installs the browser and the foreign clients by itself; elsewhere their tests are skipped until `make clients`.
-CLIENTS := .venv-healthchain/.installed .axe/.$(AXE) chromium
+CLIENTS := .venv-healthchain/.installed .axe/.$(AXE) chromium nginx
+# So it does with the other FHIR servers of the tests (docs/servers.md).
+SERVERS := .medplum/.installed .hapi/.installed
+# And Spark, which is large (docs/prescreen-bulk-and-spark.md); Java 17 it does not install.
+ENGINES := .venv/.$(SPARK)
 
-test: .venv/.dev .venv-fhir/.installed $(if $(filter true,$(CI)),$(CLIENTS))  ## every test
-	$(BIN)/python -m pytest
+test: .venv/.dev .venv-fhir/.installed $(if $(filter true,$(CI)),$(CLIENTS) $(SERVERS) $(ENGINES))  ## every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: sandbox-tests
+sandbox-tests: .venv/.dev  ## one public sandbox read as in a hospital, over the internet: SANDBOX=hapi (docs/servers.md)
+	@test -n "$(SANDBOX)" || { echo 'Name a sandbox: make sandbox-tests SANDBOX=hapi' >&2; exit 2; }
+	SANDBOX="$(SANDBOX)" $(BIN)/python -m pytest tests/sandboxes
 
 check: lint  ## lint, types, layers, rule files and the fast tests: before each commit
 	$(BIN)/cds-service rules check
@@ -46,8 +56,12 @@ fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=5
 	OPENAPI_EXAMPLES=$(OPENAPI_EXAMPLES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/conformance/test_openapi.py
 	FAULT_RUNS=5000 $(BIN)/python -m pytest --hypothesis-profile=fuzz -s tests/faults/test_fault_law.py
 
-soak: .venv/.dev  ## a thousand charts from a FHIR server that stalls at random, and how late each was
+bench: .venv/.dev  ## how fast, as ratios to a parser and rules written by hand (BENCH="trials-1000", --json FILE): docs/benchmarks.md
+	$(BIN)/python -m bench $(BENCH)
+
+soak: .venv/.dev  ## a thousand charts from a FHIR server that stalls at random, and how late each was; prescreening runs killed 50 times
 	$(BIN)/python -m tests.faults.random_stalls
+	KILLS=50 $(BIN)/python -m pytest -q tests/cohort/test_kills.py
 
 lint: .venv/.dev  ## style, types and import layers; changes nothing
 	$(BIN)/ruff check .
@@ -81,13 +95,13 @@ lock: .venv/bin/python  ## take the newest allowed versions of everything into t
 	rm -rf .venv-lock
 
 clean:  ## remove what was installed and built
-	rm -rf .venv .venv-fhir .venv-healthchain .axe .venv-lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-fhir .venv-healthchain .axe .medplum .hapi .venv-lock build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: .venv/.dev  ## install the service and what its tests need
 .venv-fhir: .venv-fhir/.installed  ## install the demo FHIR server
 
-clients: $(CLIENTS)  ## install what the tests of browsers and other clients need: chromium (Debian, as root), axe-core (npm), HealthChain
+clients: $(CLIENTS)  ## install what the tests of browsers, other clients and the proxy need: chromium and nginx (Debian, as root), axe-core (npm), HealthChain
 .venv/bin/python .venv-fhir/bin/python .venv-healthchain/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or later is needed; name it: make PYTHON=python3.12 ...' >&2; exit 1; }
@@ -118,6 +132,34 @@ clients: $(CLIENTS)  ## install what the tests of browsers and other clients nee
 	npm install --prefix .axe --no-save --ignore-scripts --no-audit --no-fund --loglevel=error $(AXE)
 	@touch $@
 
+.PHONY: spark
+spark: $(ENGINES)  ## install the engine for many machines into .venv (450 MB; needs Java 17)
+.venv/.$(SPARK): | .venv/.dev
+	@echo 'Installing Spark into .venv (once; a minute or less) ...'
+	$(BIN)/python $(PIP) install '$(SPARK)'
+	@touch $@
+
+.PHONY: medplum
+medplum: .medplum/.installed  ## install the second FHIR server of the tests: Medplum's router (npm; needs Node 20)
+.medplum/.installed: tests/servers/medplum/package.json
+	@echo 'Installing the Medplum server of the tests into .medplum (once; some seconds) ...'
+	@mkdir -p $(@D)
+	cp $< $(@D)
+	npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error
+	@touch $@
+
+.PHONY: hapi
+hapi: .hapi/.installed  ## assemble the third FHIR server of the tests: HAPI FHIR JPA (Maven Central; needs a JDK 17 and Maven)
+.hapi/.installed: tests/servers/hapi/pom.xml tests/servers/hapi/HapiServer.java
+	@echo 'Assembling HAPI FHIR in .hapi (once; a minute or less, 250 MB) ...'
+	rm -rf $(@D)
+	mvn -q -B -ntp -f $< compile dependency:copy-dependencies
+	@touch $@
+
 chromium:
 	@command -v chromium >/dev/null || { echo 'Installing chromium from Debian ...'; apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+nginx:
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { echo 'Installing nginx from Debian ...'; apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }

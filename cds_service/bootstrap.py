@@ -12,6 +12,7 @@ from typing import Any
 from cds_service.errors import ConfigError
 from cds_service.evaluation.judge import judge, needed_codes
 from cds_service.gather.access import Access
+from cds_service.gather.bulk.export_http import ExportServer
 from cds_service.gather.client import FhirClient
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.origin import Origin
@@ -20,6 +21,8 @@ from cds_service.gather.smart_auth import BackendClient, BackendServices
 from cds_service.gather.smart_scopes import ScopeStyle
 from cds_service.gather.transport import Transport, make_session
 from cds_service.rules_folder import rules_folder
+from cds_service.screening.case_runner import prove
+from cds_service.screening.held_rules import HeldRules, mark_of
 from cds_service.screening.patient import Rules
 from cds_service.settings import FhirServer, Settings
 from cds_service.store import Store, open_store
@@ -34,6 +37,7 @@ Now = Callable[[], datetime]
 Connect = Callable[[Origin, str | None], FhirClient]
 Reach = Callable[[float], FhirClient]
 """Opens a FHIR server for so many seconds of reading."""
+_Way = Callable[[float, str | None, Access | None], FhirClient]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Services:
 
     Args:
         settings: the operator's choices.
-        rules: trials, reading plan and evaluation.
+        held: trials, reading plan and evaluation; they may be replaced while the service runs.
         clock: today, in the hospital's time zone.
         callers: tells who calls.
         connect: opens a FHIR server, with a token or without; the deadline of the screening starts then.
@@ -51,12 +55,17 @@ class Services:
     """
 
     settings: Settings
-    rules: Rules
+    held: HeldRules
     clock: Clock
     callers: Callers
     connect: Connect
     store: Store
     now: Now
+
+    @property
+    def rules(self) -> Rules:
+        """What is judged by now; read once for each answer, so that it comes from one set of rules."""
+        return self.held.rules
 
 
 def load_rules(site: str | None = None) -> Rules:
@@ -70,6 +79,25 @@ def load_rules(site: str | None = None) -> Rules:
     """
     library = load_library(rules_folder(), site=site)
     return Rules(library, make_plan(needed_codes(library)), judge)
+
+
+def hold_rules(site: str | None = None) -> HeldRules:
+    """Load the rules and get ready to follow their folder.
+
+    Args:
+        site: the hospital whose site file maps its codes; None for none.
+
+    Raises:
+        RuleError: the rule files are wrong.
+    """
+
+    def proven() -> Rules:
+        folder, rules = rules_folder(), load_rules(site)
+        prove(folder, rules.library if site is None else load_library(folder))
+        return rules
+
+    seen = mark_of(rules_folder())
+    return HeldRules(load_rules(site), rules_folder, proven, seen)
 
 
 def utc_now() -> datetime:
@@ -91,19 +119,22 @@ def build(settings: Settings, *, clock: Clock = date.today, now: Now = utc_now, 
         ConfigError: the store cannot be opened, verified mode lacks a setting, or our keys cannot be read.
     """
     session = make_session()
+    ways = dict(_way(server, settings) for server in settings.fhir_servers)
 
     def connect(origin: Origin, token: str | None) -> FhirClient:
-        deadline = Deadline.after(settings.gather_seconds)
-        return FhirClient(origin, Transport(session, deadline, settings.max_answer_bytes), token, settings.max_pages)
+        if origin in ways:
+            return ways[origin](settings.gather_seconds, token, None)
+        transport = Transport(session, Deadline.after(settings.gather_seconds), settings.max_answer_bytes)
+        return FhirClient(origin, transport, token, settings.max_pages)
 
-    loaded = rules or load_rules(settings.site)
+    held = HeldRules(rules) if rules is not None else hold_rules(settings.site)
     store = open_store(settings.store)
     callers: Callers = Anyone(settings.profile)
     if settings.mode == "verified":
         callers = verified(settings, store, lambda deadline, size: Transport(session, deadline, size), now)
     if settings.keys is not None:
         read_keys(settings.keys)
-    return Services(settings, loaded, clock, callers, connect, store, now)
+    return Services(settings, held, clock, callers, connect, store, now)
 
 
 def reach(server: FhirServer, settings: Settings, now: Now = utc_now) -> Reach:
@@ -112,6 +143,17 @@ def reach(server: FhirServer, settings: Settings, now: Now = utc_now) -> Reach:
     Raises:
         ConfigError: an address is none, SMART Backend Services lacks keys, or a file cannot be read.
     """
+    origin, way = _way(server, settings)
+    access = _backend_services(server, origin, settings, now) if server.client_id is not None else None
+
+    def connect(seconds: float) -> FhirClient:
+        return way(seconds, _token(server.token_file) if server.token_file is not None else None, access)
+
+    return connect
+
+
+def _way(server: FhirServer, settings: Settings) -> tuple[Origin, _Way]:
+    """Prepare the way to a server, whoever asks there; what lets one in is no part of it."""
     name = "Setting fhir_servers"
     origin = _server(f"{name}.base_url", server.base_url)
     aliases = tuple(_server(f"{name}.aliases", alias, remote=True) for alias in server.aliases)
@@ -121,14 +163,22 @@ def reach(server: FhirServer, settings: Settings, now: Now = utc_now) -> Reach:
         except OSError:
             raise ConfigError(f"{name}.ca_file: there is no such file, or it holds no certificate.") from None
     session = make_session(server.ca_file, server.proxy)
-    access = _backend_services(server, origin, settings, now) if server.client_id is not None else None
 
-    def connect(seconds: float) -> FhirClient:
-        token = _token(server.token_file) if server.token_file is not None else None
+    def way(seconds: float, token: str | None, access: Access | None) -> FhirClient:
         transport = Transport(session, Deadline.after(seconds), settings.max_answer_bytes)
-        return FhirClient(origin, transport, token, settings.max_pages, access, aliases)
+        return FhirClient(origin, transport, token, settings.max_pages, access, aliases, server.post_search)
 
-    return connect
+    return origin, way
+
+
+def exporting(server: FhirServer, settings: Settings, now: Now = utc_now) -> ExportServer:
+    """Prepare the Bulk Data export of a FHIR server.
+
+    Raises:
+        ConfigError: as :func:`reach`, or a host of files is no address.
+    """
+    origins = tuple(_server("Setting fhir_servers.file_origins", one) for one in server.file_origins)
+    return ExportServer(reach(server, settings, now), origins)
 
 
 def _backend_services(server: FhirServer, origin: Origin, settings: Settings, now: Now) -> Access:

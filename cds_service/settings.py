@@ -54,7 +54,7 @@ class Client(BaseModel):
 
 
 class FhirServer(BaseModel):
-    """One FHIR server that is read without an EHR's call: by `cds-service doctor`."""
+    """One FHIR server and the way there: for reading without an EHR's call, and for calls that name the same base."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -72,10 +72,17 @@ class FhirServer(BaseModel):
     auth_origins: tuple[str, ...] = Field(
         default=(), description="Authorization servers on another host that may get our signed assertion."
     )
+    file_origins: tuple[str, ...] = Field(
+        default=(), description="Other hosts that files of its exports may be on; no token is ever sent there."
+    )
     ca_file: Path | None = Field(default=None, description="Certificate authorities to trust there, PEM.")
     proxy: str | None = Field(default=None, description="The proxy on the way there.")
     aliases: tuple[str, ...] = Field(
         default=(), description="Other bases that its links name; they are read as `base_url`."
+    )
+    post_search: bool = Field(
+        default=False,
+        description="Search it by forms posted to `_search`, so that patient ids stay out of URLs and access logs.",
     )
 
     @model_validator(mode="after")
@@ -123,7 +130,7 @@ class Settings(BaseSettings):
     )
     clients: tuple[Client, ...] = Field(default=(), description="The EHRs that may call in verified mode.")
     fhir_servers: tuple[FhirServer, ...] = Field(
-        default=(), description="FHIR servers that are read without an EHR's call."
+        default=(), description="FHIR servers: how they are reached, and how read without an EHR's call."
     )
     max_token_seconds: int = Field(
         default=300, ge=30, le=900, description="Longest life of a token, from `iat` to `exp`, in seconds."
@@ -143,6 +150,12 @@ class Settings(BaseSettings):
     site: str | None = Field(
         default=None,
         description="The site file, `sites/<site>.yaml` in the rules folder: the hospital's own codes and units.",
+    )
+    rules_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between two looks at the rules folder for changed rules; 0 for never.",
     )
     cors_origins: tuple[str, ...] = Field(
         default=(),

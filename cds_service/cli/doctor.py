@@ -59,7 +59,7 @@ def doctor(
         raise RequestError("Give either --token-file or --client.", field="--client")
     settings = load_settings()
     profile = sandboxes()[sandbox] if sandbox else None
-    server = _server(base_url, settings, profile, token_file, client, ca)
+    server = server_to_read(base_url, settings, profile, token_file, client, ca)
     if profile is not None and style == "text":
         _introduce(profile)
     now = utc_now()
@@ -78,15 +78,19 @@ def doctor(
     context.exit(0 if found.passed else 1)
 
 
-def _server(
+def server_to_read(
     base_url: str | None,
     settings: Settings,
-    profile: Sandbox | None,
-    token_file: Path | None,
-    client: str | None,
-    ca: Path | None,
+    profile: Sandbox | None = None,
+    token_file: Path | None = None,
+    client: str | None = None,
+    ca: Path | None = None,
 ) -> FhirServer:
-    """Put together what the settings, the sandbox's profile and the options say; the last wins."""
+    """Put together what the settings, the sandbox's profile and the options say; the last wins.
+
+    Raises:
+        RequestError: the address is none, or is not safe, or an option does not fit.
+    """
     address = base_url or (profile.base_url if profile else "")
     if not address:
         raise RequestError("Give the FHIR base URL of the server.", field="BASE_URL")

@@ -6,6 +6,7 @@ R5 are told apart by what the resource holds, not by a setting.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +43,8 @@ _GIVEN: Final[Mapping[str, frozenset[str]]] = {
     "MedicationRequest": frozenset({"completed", "stopped"}),
     "Procedure": frozenset({"in-progress", "completed", "stopped"}),
 }
+# The course of treatment in R5, as R4's status has it. Source: hl7.org/fhir/R5, medication-statement-adherence.
+_COURSE: Final = {"taking": "active", "on-hold": "on-hold", "stopped": "stopped", "not-taking": "not-taken"}
 _PROPOSALS: Final = frozenset({"proposal", "plan"})
 
 
@@ -52,7 +55,7 @@ class TreatmentEntry:
     Args:
         reference: of the resource.
         type: its resource type.
-        status: as recorded.
+        status: as recorded; of an R5 statement what its adherence says of the course of treatment.
         given: whether it happened.
         code: the drug or procedure.
         start: its first day, None when undated.
@@ -86,7 +89,7 @@ def medication_reader(resource_type: str, medications: Mapping[str, Mapping[str,
 
     def read(source: Source) -> Iterator[TreatmentEntry]:
         body = source.body
-        status = text_of(body.get("status"))
+        status = _status(body)
         if status in ("entered-in-error", "cancelled"):
             return
         code, found = drug_of(body, medications)
@@ -137,6 +140,16 @@ def read_procedure(source: Source) -> Iterator[TreatmentEntry]:
         merged([coded(item) for item in list_of(body.get("bodySite"))]),
         coded(intent.get("valueCodeableConcept")),
     )
+
+
+def _status(body: Mapping[str, Any]) -> str:
+    status = text_of(body.get("status"))
+    if status == "recorded":
+        for coding in coded(object_of(body.get("adherence")).get("code")).codings:
+            for word, course in _COURSE.items():
+                if re.fullmatch(rf"{word}(-(not-)?as-directed)?", coding.code or ""):
+                    return course
+    return status
 
 
 def _given(resource_type: str, status: str, body: Mapping[str, Any]) -> Given:

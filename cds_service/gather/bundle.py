@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from cds_service.errors import RequestError
@@ -36,9 +37,19 @@ def read_bundle(body: Any) -> Record:
         raise RequestError("The Bundle must be a JSON object.", field="body")
     if body.get("resourceType") != "Bundle":
         raise RequestError("resourceType must be Bundle.", field="resourceType")
+    harvest = harvest_of(body)
+    patient, names = one_patient(harvest.entries)
+    return assemble(patient, names, [harvest])
+
+
+def harvest_of(body: dict[str, Any]) -> Harvest:
+    """Return what a Bundle holds, and whether that is all.
+
+    Raises:
+        RequestError: ``entry`` is there and is not a list.
+    """
     entries = bundle_entries(body)
-    patient, names = _one_patient(entries)
-    return assemble(patient, names, [Harvest(entries, _own_completeness(body, entries))])
+    return Harvest(entries, _own_completeness(body, entries))
 
 
 def bundle_entries(body: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -101,7 +112,12 @@ def _own_completeness(body: dict[str, Any], entries: tuple[tuple[str, Any], ...]
     return Read()
 
 
-def _one_patient(entries: tuple[tuple[str, Any], ...]) -> tuple[Source, PatientNames]:
+def one_patient(entries: Iterable[tuple[str, Any]]) -> tuple[Source, PatientNames]:
+    """Return the one Patient of a record, and what other resources call it.
+
+    Raises:
+        RequestError: there is none, there are two, or nothing tells which version is the newer.
+    """
     patients = [
         Found(resource, full_url)
         for full_url, resource in entries

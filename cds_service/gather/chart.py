@@ -70,7 +70,7 @@ def _patient_and(
     """Ask the server, all at once, for what was not sent; complete ``given`` in place, return the Patient."""
     jobs: dict[str, Any] = {}
     if PATIENT_KEY not in prefetch and client is not None:
-        jobs[PATIENT_KEY] = partial(client.read, f"Patient/{patient_id}")
+        jobs[PATIENT_KEY] = partial(client.patient, patient_id)
     for search in plan.searches:
         before = given.get(search.type)
         if before is None and client is None:

@@ -73,6 +73,8 @@ def without_copies(found: Sequence[Found]) -> tuple[list[Source], int, bool]:
 
 
 def _newest(copies: list[Found]) -> list[Found]:
+    if len(copies) == 1:
+        return copies  # as nearly all are: nothing to compare
     distinct = list({canonical(_content(one)): one for one in sorted(copies, key=_order)}.values())
     if len(distinct) == 1 or len({base_of(one) for one in copies} - {""}) > 1:
         return distinct

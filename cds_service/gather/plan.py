@@ -30,7 +30,11 @@ KEYS: Final[Mapping[str, str]] = {
 
 # Common servers cut a request line at 8 kB; half of it leaves room for the base URL and for proxies.
 _LONGEST_CODES: Final = 3_500
-_PAGE: Final = "250"  # the usual default of 20 would make a chart of labs ten round trips
+_PAGE: Final = 250  # the usual default of 20 would make a chart of labs ten round trips
+LONGEST_PAGE: Final = 1_000  # the most that common servers give at once (fhir-router, sekmet)
+
+Query = tuple[tuple[str, str], ...]
+"""The parameters of one search request, not yet encoded."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,39 @@ class Search:
         codes = quote(",".join(self.codes), safe=":/|,.-_~")
         return f"{self.type}?patient={PATIENT_TOKEN}" + (f"&code={codes}" if codes else "")
 
-    def queries(self, patient_id: str) -> Iterator[tuple[tuple[str, str], ...]]:
-        """Yield the parameters, not yet encoded, of each request; long code lists are split over several."""
+    def queries(self, patient_id: str) -> Iterator[Query]:
+        """Yield the parameters of each request; long code lists are split over several."""
         # `Patient/<id>`: every server tried takes it, and some answer the bare id with silence.
-        common = (("patient", f"Patient/{patient_id}"), ("_count", _PAGE))
+        common = (("patient", f"Patient/{patient_id}"), ("_count", str(_PAGE)))
         if not self.codes:
             yield common
         for part in _parts(self.codes):
             yield (*common, ("code", ",".join(part)))
+
+
+def longer(query: Query, came: int) -> Query | None:
+    """Return the search for one long page, when what came may have been cut at the page asked for; else None.
+
+    >>> longer((("patient", "Patient/1"), ("_count", "250")), 250)
+    (('patient', 'Patient/1'), ('_count', '1000'))
+    """
+    if came < _PAGE:
+        return None
+    return tuple((name, str(LONGEST_PAGE) if name == "_count" else value) for name, value in query)
+
+
+def plainer(query: Query) -> tuple[Query, Query]:
+    """Return a search that was refused with less in it: without page size, then with the bare patient id too.
+
+    Oracle Health documents neither `_count` nor `Patient/<id>` for Condition, and refuses `_count` elsewhere.
+    Sources: fhir.cerner.com, Millennium R4, Condition; beda-software/fhir-py issue 100.
+
+    >>> plainer((("patient", "Patient/1"), ("_count", "250")))
+    ((('patient', 'Patient/1'),), (('patient', '1'),))
+    """
+    uncounted = tuple((name, value) for name, value in query if name != "_count")
+    bare = tuple((name, value.removeprefix("Patient/") if name == "patient" else value) for name, value in uncounted)
+    return uncounted, bare
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,23 @@ def whose(resource: Mapping[str, Any], names: PatientNames, base: str = "") -> s
     if not stated:
         return NOBODY
     absolute = [f"{base}/{text}" if base and text.startswith("Patient/") else text for text in stated]
+    if base and not names.full_url and any(_elsewhere(text, base) for text in absolute):
+        return ANOTHER
     return "" if all(names.match(text) for text in absolute) else ANOTHER
+
+
+def patient_named(resource: Mapping[str, Any]) -> str:
+    """Return the id of the one patient that a resource is said to be of, on whatever server; "" for none, or two."""
+    stated = [text for text in (_reference(resource.get(key)) for key in ("subject", "patient")) if text]
+    found = [_PATIENT.match(text.split("/_history/")[0]) for text in stated]
+    named = {one["id"] if one else "" for one in found}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _elsewhere(reference: str, base: str) -> bool:
+    """Say whether a reference names a Patient of another server: some find them by their id alone (sekmet does)."""
+    found = _PATIENT.match(reference.split("/_history/")[0])
+    return found is not None and found["base"] is not None and found["base"].lower() != base.lower()
 
 
 def _reference(value: object) -> str:

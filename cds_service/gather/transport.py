@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -26,6 +26,7 @@ from cds_service.gather.wire import BoundedAdapter, ForbiddenAddressError
 TIME_OUT: Final = say("time-out")
 NO_CONNECTION: Final = "no connection"
 
+_FHIR_JSON: Final = "application/fhir+json"
 _RETRY: Final = frozenset([408, 429, 500, 502, 503, 504])
 _PAUSE_SECONDS: Final = 0.1
 _CHUNK: Final = 65_536
@@ -112,7 +113,7 @@ class Transport:
     max_bytes: int
     sleep: Callable[[float], None] = time.sleep
 
-    def get(self, url: str, token: str | None, *, accept: str = "application/fhir+json") -> Answer:
+    def get(self, url: str, token: str | None, *, accept: str = _FHIR_JSON) -> Answer:
         """Get a FHIR resource or other JSON; a second try, at most one, only where it fits into the deadline.
 
         Args:
@@ -120,15 +121,20 @@ class Transport:
             token: the bearer token, if any.
             accept: the media type to ask for.
         """
-        answer = self._once(url, token, accept, None)
-        pause = max(_PAUSE_SECONDS, answer.wait)
-        if answer.again and pause < self.deadline.remaining / 2:
-            self.sleep(pause)
-            answer = self._once(url, token, accept, None)
-        return answer
+        return self._twice(lambda: self._once(url, token, accept, None))
+
+    def post_search(self, url: str, query: Sequence[tuple[str, str]], token: str | None) -> Answer:
+        """Post a search, which is a read: tried again where a GET is.
+
+        Args:
+            url: of ``_search``, already checked against the origin.
+            query: the parameters, not yet encoded; a name may come twice.
+            token: the bearer token, if any.
+        """
+        return self._twice(lambda: self._once(url, token, _FHIR_JSON, list(query)))
 
     def post_form(
-        self, url: str, form: Mapping[str, str], token: str | None = None, *, accept: str = "application/fhir+json"
+        self, url: str, form: Mapping[str, str], token: str | None = None, *, accept: str = _FHIR_JSON
     ) -> Answer:
         """Post a form, once: what is in it (a signed assertion) may be good for one use only.
 
@@ -138,9 +144,17 @@ class Transport:
             token: the bearer token, if any.
             accept: the media type to ask for.
         """
-        return self._once(url, token, accept, form)
+        return self._once(url, token, accept, list(form.items()))
 
-    def _once(self, url: str, token: str | None, accept: str, form: Mapping[str, str] | None) -> Answer:
+    def _twice(self, call: Callable[[], Answer]) -> Answer:
+        answer = call()
+        pause = max(_PAUSE_SECONDS, answer.wait)
+        if answer.again and pause < self.deadline.remaining / 2:
+            self.sleep(pause)
+            answer = call()
+        return answer
+
+    def _once(self, url: str, token: str | None, accept: str, form: list[tuple[str, str]] | None) -> Answer:
         remaining = self.deadline.remaining
         if remaining <= 0:
             return Answer(None, TIME_OUT)

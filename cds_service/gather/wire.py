@@ -23,6 +23,9 @@ from urllib3.util.connection import create_connection
 
 now = time.monotonic
 
+# A file of an export may take hours, but a server that has sent nothing for so long has gone away unnoticed.
+_SILENT_SECONDS: Final = 120.0
+
 # Where clouds answer a machine's own credentials to whoever asks from it. 169.254.169.254 is link-local, these are not.
 # Sources: the documentation of AWS (IMDS over IPv6) and of Alibaba Cloud (instance metadata).
 _METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
@@ -60,7 +63,7 @@ class _Reader(io.RawIOBase):
             left = self._until - now()
             if left <= 0:
                 raise TimeoutError("timed out")
-            self._connection.settimeout(left)
+            self._connection.settimeout(min(left, _SILENT_SECONDS))
         count: int | None = self._raw.readinto(buffer)
         return count
 

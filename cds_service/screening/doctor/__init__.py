@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from cds_service.gather.chart import PATIENT_ID
-from cds_service.gather.client import FhirClient
+from cds_service.gather.client import NOT_FOUND, FhirClient
 from cds_service.screening.doctor.chart import codes, in_time, unknown
 from cds_service.screening.doctor.findings import Examination, Finding, Result, Unknown, timed, todo_for, told_of
 from cds_service.screening.doctor.searches import ask, behaviour, search_all
@@ -72,9 +72,11 @@ def examine(
 def _patient(client: FhirClient, patient_id: str | None) -> tuple[Finding, str | None]:
     """Read the Patient, or choose one."""
     if patient_id is not None:
-        (body, read), took = timed(lambda: client.read(f"Patient/{patient_id}"))
+        (body, read), took = timed(lambda: client.patient(patient_id))
         if body is None:
-            todo = "There is no such patient." if read.why in ("HTTP 404", "HTTP 410") else todo_for(read.why)
+            todo = (
+                "There is no such patient." if read.why in ("HTTP 404", "HTTP 410", NOT_FOUND) else todo_for(read.why)
+            )
             return Finding("patient", Result.WRONG, read.why, todo, None, took), None
         return Finding("patient", Result.OK, "the one you named", "", 1, took), patient_id
     page, took = timed(lambda: ask(client, "Patient", ("_count", "1")))
