@@ -19,8 +19,8 @@ def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
     """Judge one criterion; an exclusion that is true is a fail."""
     facts = {name: chart.fact(need) for name, need in criterion.needs.items()}
     decision = decide(criterion.logic, {name: fact.value for name, fact in facts.items()})
-    state = _as_required(criterion, decision.state)
-    reasons = _reasons(criterion, facts, decision)
+    state = as_required(criterion, decision.state)
+    reasons = reasons_of(criterion, facts, decision)
     leaning = _leaning(criterion, facts) if state is State.UNKNOWN else None
     alternatives = _alternatives(criterion, facts, decision, reasons)
     return CriterionOutcome(
@@ -42,11 +42,12 @@ def _label(fact: Fact, chart: Chart) -> str:
     return words_of_rules(chart.definitions[fact.name].label["en"])
 
 
-def _as_required(criterion: Criterion, state: State) -> State:
+def as_required(criterion: Criterion, state: State) -> State:
+    """Return the state of what the protocol requires: an exclusion that is true is a fail."""
     return state.negated if criterion.kind is Kind.EXCLUSION else state
 
 
-def _reasons(criterion: Criterion, facts: Mapping[str, Fact], decision: Decision) -> tuple[Missing, ...]:
+def reasons_of(criterion: Criterion, facts: Mapping[str, Fact], decision: Decision) -> tuple[Missing, ...]:
     """Return why the criterion is unknown: the missing pieces of the facts that decide, in the rule's order."""
     if decision.state is not State.UNKNOWN:
         return ()
@@ -82,7 +83,7 @@ def _alternatives(
 
 def _leaning(criterion: Criterion, facts: Mapping[str, Fact]) -> Verdict | None:
     """Return what the evidence at hand would give."""
-    state = _as_required(criterion, decide(criterion.logic, {n: Value.fixed(f.lean) for n, f in facts.items()}).state)
+    state = as_required(criterion, decide(criterion.logic, {n: Value.fixed(f.lean) for n, f in facts.items()}).state)
     if state is State.UNKNOWN:
         return None
     return Verdict.PASS if state > State.UNKNOWN else Verdict.FAIL

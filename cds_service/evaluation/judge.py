@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from cds_service.errors import RequestError
 from cds_service.evaluation.criterion import judge_criterion
+from cds_service.evaluation.frame import chosen_gate, disease_of, moment_at
+from cds_service.evaluation.index import Standing, TrialIndex
 from cds_service.evaluation.outcome import (
     DECEASED,
     CriterionOutcome,
@@ -19,7 +21,7 @@ from cds_service.evaluation.outcome import (
     Verdict,
 )
 from cds_service.facts.chart import Chart, read_entries
-from cds_service.facts.fact import Evidence, Fact, Missing, Moment, Reason
+from cds_service.facts.fact import Evidence, Missing, Moment, Reason
 from cds_service.facts.labs import new_result_until
 from cds_service.facts.need import Need
 from cds_service.facts.person import Person
@@ -28,11 +30,10 @@ from cds_service.facts.record import Record
 from cds_service.facts.unmapped import UNMAPPED, unmapped_results
 from cds_service.languages import translator
 from cds_service.logic.truth import State, Truth
-from cds_service.logic.values import Choices
 from cds_service.trials.model import Ask, Library, Trial
 
 # What is cheap to settle comes first.
-_COST: Final = ("access", "lab", "measurement", "question", "pathology", "imaging")
+COST: Final = ("access", "lab", "measurement", "question", "pathology", "imaging")
 
 
 def judge(
@@ -55,37 +56,81 @@ def judge(
     Raises:
         RequestError: the anchor is before ``as_of``, or a trial is not in the library (404).
     """
-    if anchor is not None and anchor < as_of:
-        raise RequestError("anchor must not be before as_of", field="anchor")
     # A trial that is not signed off yet stands after those that are.
     signed_first = sorted(library.trials, key=lambda name: not library.trials[name].speaks)
     wanted = signed_first if trials is None else list(trials)
+    _check(library, wanted, as_of, anchor)
+    chart = _chart_of(record, library, as_of)
+    return _outcome(record, chart, library, wanted, anchor)
+
+
+def judge_where_it_may_apply(
+    record: Record, library: Library, index: TrialIndex, *, as_of: date, anchor: date | None = None
+) -> tuple[PatientOutcome, tuple[Standing, ...]]:
+    """Judge one patient of many: explain only the trials whose disease the patient may have.
+
+    Args:
+        record: everything read about the patient.
+        library: the rules.
+        index: the trials, made ready once.
+        as_of: the day; nothing dated later is used.
+        anchor: as :func:`judge` takes it.
+
+    Returns:
+        What :func:`judge` says of the trials whose trigger does not fail, and where the patient stands in the others;
+        both in the index's order.
+
+    Raises:
+        RequestError: the anchor is before ``as_of``.
+    """
+    _check(library, (), as_of, anchor)
+    chart = _chart_of(record, library, as_of)
+    standings = index.standings(chart, anchor)
+    wanted = [one.trial for one in standings if one.trigger is not Verdict.FAIL]
+    others = tuple(one for one in standings if one.trigger is Verdict.FAIL)
+    return _outcome(record, chart, library, wanted, anchor), others
+
+
+def _check(library: Library, wanted: Iterable[str], as_of: date, anchor: date | None) -> None:
+    if anchor is not None and anchor < as_of:
+        raise RequestError("anchor must not be before as_of", field="anchor")
     if any(name not in library.trials for name in wanted):
         known = ", ".join(library.trials)
         raise RequestError(f"no such trial; known trials: {known}", field="trial", status=404)
-    start = Moment(as_of, as_of, "")
+
+
+def _chart_of(record: Record, library: Library, as_of: date) -> Chart:
     site = library.site
     entries = read_entries(site.localised(record) if site else record)
-    chart = Chart(entries, library.facts, library.value_sets, start, site)
-    unmapped = unmapped_results(entries, library.value_sets)
+    return Chart(entries, library.facts, library.value_sets, Moment(as_of, as_of, ""), site)
+
+
+def _outcome(
+    record: Record, chart: Chart, library: Library, wanted: Sequence[str], anchor: date | None
+) -> PatientOutcome:
+    unmapped = unmapped_results(chart.entries, library.value_sets)
     return PatientOutcome(
         patient=record.patient.reference,
-        as_of=as_of,
+        as_of=chart.moment.as_of,
         trials=tuple(_judge_trial(library.trials[name], chart, library, anchor) for name in wanted),
         set_aside={**record.set_aside, **({UNMAPPED: unmapped} if unmapped else {})},
         unread={kind: read.why for kind, read in chart.entries.reads.items() if not read.complete},
-        site=site.label if site else "",
+        site=library.site.label if library.site else "",
     )
 
 
-def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return, per resource type that is searched by code, the codes that the trials speaking in charts can use.
+def needed_codes(library: Library, trials: Collection[str] | None = None) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return, per resource type that is searched by code, the codes that trials can use.
 
     Only Observations are narrowed: every other type is read whole, since absence matters there.
+
+    Args:
+        library: the rules.
+        trials: registry numbers; None for those that speak in charts.
     """
     names = {
         name
-        for fact in sorted(_facts_needed(library))
+        for fact in sorted(_facts_needed(library, trials))
         if _is_observed((definition := library.facts[fact]).kind)
         for options in (definition.options, definition.options.get("karnofsky", {}))
         for key in (
@@ -107,9 +152,9 @@ def needed_codes(library: Library) -> dict[str, tuple[tuple[str, str], ...]]:
     return {"Observation": tuple(dict.fromkeys(searched))}
 
 
-def _facts_needed(library: Library) -> set[str]:
-    """Return every fact that a signed-off trial reads, and the facts that those are made of."""
-    spoken = [trial for trial in library.trials.values() if trial.speaks]
+def _facts_needed(library: Library, trials: Collection[str] | None) -> set[str]:
+    """Return every fact that these trials (None: the signed-off ones) read, and the facts that those are made of."""
+    spoken = [one for name, one in library.trials.items() if (one.speaks if trials is None else name in trials)]
     needs = [need for trial in spoken for one in trial.criteria for need in one.needs.values()]
     needs += [need for trial in spoken for need in trial.gate_needs.values()]
     found: set[str] = set()
@@ -128,15 +173,10 @@ def _is_observed(kind: str) -> bool:
 
 
 def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
-    chart = chart.about(_disease_of(trial, library))
+    chart = chart.about(disease_of(trial, library))
     gate_facts = {name: chart.fact(need) for name, need in trial.gate_needs.items()}
-    gate = trial.gate(_choose_gate(trial, gate_facts))
-    as_of = chart.moment.as_of
-    at = chart.at(
-        Moment(
-            as_of, anchor if anchor is not None and gate.anchored_by_caller else as_of, gate.id, gate.anchored_by_caller
-        )
-    )
+    gate = trial.gate(chosen_gate(trial, gate_facts))
+    at = chart.at(moment_at(gate, chart.moment.as_of, anchor))
     chinese = translator("zh", library)
     judged = (judge_criterion(criterion, at) for criterion in trial.at(gate.id))
     outcomes = tuple(replace(one, message_zh=in_language(one.message, chinese)) for one in judged)
@@ -161,21 +201,6 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
         look_again=_look_again(rest) if status is Status.NOT_NOW else None,
         gate_facts=gate_facts,
     )
-
-
-def _disease_of(trial: Trial, library: Library) -> str:
-    """Return the primary_cancer fact that the trial reads: its disease is the frame of every other fact."""
-    needs = [need.fact for criterion in trial.criteria for need in criterion.needs.values()]
-    return next((name for name in needs if library.facts[name].kind == "primary_cancer"), "")
-
-
-def _choose_gate(trial: Trial, gate_facts: Mapping[str, Fact]) -> str:
-    values = {name: fact.value for name, fact in gate_facts.items()}
-    chosen = trial.gate_choice.value(values).now
-    if not isinstance(chosen, Choices) or chosen.options is None or len(chosen.options) != 1:
-        # Rule check: the facts a gate is chosen by are sightings, which are never unknown.
-        raise TypeError(f"{trial.id}: the gate could not be told")
-    return str(next(iter(chosen.options)))
 
 
 def _status(states: Iterable[State]) -> Status:
@@ -212,7 +237,7 @@ def _decisive(outcomes: Iterable[CriterionOutcome], library: Library, chart: Cha
             for missing in one.reasons:
                 found.setdefault(missing.fact, []).append((missing, one))
     decisive = [_one_decisive(name, cases, library, chart) for name, cases in found.items()]
-    return tuple(sorted(decisive, key=lambda one: _COST.index(one.ask.kind)))
+    return tuple(sorted(decisive, key=lambda one: COST.index(one.ask.kind)))
 
 
 def _one_decisive(

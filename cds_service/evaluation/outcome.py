@@ -5,7 +5,7 @@ Field names and values are stable (the eligibility contract, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -34,6 +34,11 @@ class Status(StrEnum):
     NEEDS_DATA = "needs-data"
     NOT_NOW = "not-now"
     EXCLUDED = "excluded"
+
+
+def asks_a_person(reasons: Iterable[Missing]) -> bool:
+    """Say whether ``clinician`` is the only reason, and there is one."""
+    return {missing.reason for missing in reasons} == {Reason.CLINICIAN}
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class CriterionOutcome:
     @property
     def for_a_person(self) -> bool:
         """Whether only a person can settle it: unknown, and ``clinician`` is the only reason."""
-        return self.state is State.UNKNOWN and {m.reason for m in self.reasons} == {Reason.CLINICIAN}
+        return self.state is State.UNKNOWN and asks_a_person(self.reasons)
 
     @property
     def until(self) -> date | None:

@@ -127,8 +127,8 @@ def _records(chart: Chart, definition: FactDefinition, axis: Axis) -> Iterator[S
         yield from (one for one in chart.disease.stages if one.axis is axis)
         return
     asked = chart.value_sets[definition.options["value_set"]]
-    for entry in chart.observations:
-        if entry.code.find(asked) and chart.disease.is_about(entry, chart.conditions):
+    for entry in chart.observed(asked):
+        if chart.disease.is_about(entry, chart.conditions):
             yield _read(chart, definition, axis, entry)
 
 

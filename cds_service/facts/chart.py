@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Final
 
@@ -29,10 +30,11 @@ from cds_service.facts import (
     treatment,
     washout,
 )
-from cds_service.facts.codes import ValueSets
+from cds_service.facts.codes import ValueSet, ValueSets
 from cds_service.facts.conditions import ConditionEntry, read_condition
 from cds_service.facts.dates import When
 from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Fact, Moment
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry, read_observation
@@ -89,6 +91,19 @@ def read_entries(record: Record) -> Entries:
 
 
 @dataclass(frozen=True)
+class _Shared:
+    """What the views of one record have worked out, by where each stands.
+
+    Args:
+        facts: by disease, day, windows' end, and whether it is before treatment; then by need.
+        diseases: by disease and day.
+    """
+
+    facts: dict[tuple[str, date, date, bool], dict[Need, Fact]]
+    diseases: dict[tuple[str, date], diagnosis.Diagnosis]
+
+
+@dataclass(frozen=True)
 class Chart:
     """A record seen at one moment; entries dated later are not in it.
 
@@ -110,15 +125,19 @@ class Chart:
 
     def at(self, moment: Moment) -> Chart:
         """Return the same record at another moment; what does not depend on gate or anchor is kept."""
-        moved = replace(self, moment=moment)
-        if moment.as_of == self.moment.as_of:
-            kept = ("observations", "conditions", "treatments", "disease", "person")
-            moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
-        return moved
+        return self._moved(replace(self, moment=moment))
 
     def about(self, disease_fact: str) -> Chart:
         """Return the same record as seen by a trial of another disease."""
-        return self if disease_fact == self.disease_fact else replace(self, disease_fact=disease_fact)
+        return self if disease_fact == self.disease_fact else self._moved(replace(self, disease_fact=disease_fact))
+
+    def _moved(self, moved: Chart) -> Chart:
+        """Hand over what was worked out already: many trials look at one record from the same few places."""
+        kept: tuple[str, ...] = ("_shared",)
+        if moved.moment.as_of == self.moment.as_of:
+            kept = ("_shared", "observations", "_by_code", "conditions", "treatments", "person")
+        moved.__dict__.update({name: getattr(self, name) for name in kept})
+        return moved
 
     def fact(self, need: Need) -> Fact:
         """Build a fact, or return the one already built."""
@@ -129,7 +148,14 @@ class Chart:
 
     @cached_property
     def _built(self) -> dict[Need, Fact]:
-        return {}
+        moment = self.moment
+        # No fact asks for the gate's name, so that gates which see the record alike share their facts.
+        place = (self.disease_fact, moment.as_of, moment.anchor, moment.before_treatment)
+        return self._shared.facts.setdefault(place, {})
+
+    @cached_property
+    def _shared(self) -> _Shared:
+        return _Shared({}, {})
 
     @cached_property
     def observations(self) -> tuple[ObservationEntry, ...]:
@@ -149,12 +175,29 @@ class Chart:
     @cached_property
     def disease(self) -> diagnosis.Diagnosis:
         """Onset, treatments and staging of the disease that the trial is about."""
-        return diagnosis.diagnose(self)
+        place = (self.disease_fact, self.moment.as_of)
+        if place not in self._shared.diseases:
+            self._shared.diseases[place] = diagnosis.diagnose(self)
+        return self._shared.diseases[place]
 
     @cached_property
     def person(self) -> person.Person:
         """Birth date, sex and death."""
         return person.read_person(self.entries.record.patient, self.moment.as_of)
+
+    def observed(self, value_set: ValueSet) -> list[ObservationEntry]:
+        """Return the results whose code is in a value set, in the record's order."""
+        places = [at for code, found in self._by_code if code.find(value_set) for at in found]
+        return [self.observations[at] for at in sorted(places)]
+
+    @cached_property
+    def _by_code(self) -> tuple[tuple[Coded, list[int]], ...]:
+        """Group the results that are coded alike, so that each code is looked up once."""
+        groups: dict[tuple[tuple[str | None, str | None], ...], tuple[Coded, list[int]]] = {}
+        for at, entry in enumerate(self.observations):
+            key = tuple((coding.system, coding.code) for coding in entry.code.codings)
+            groups.setdefault(key, (entry.code, []))[1].append(at)
+        return tuple(groups.values())
 
     def happened(self, when: When | None) -> bool:
         """Say whether something is not certainly dated after the day."""

@@ -28,6 +28,7 @@ RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 NCIT: Final = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 AJCC: Final = "http://cancerstaging.org"
 UICC: Final = "https://www.uicc.org/resources/tnm"
+MOST_REMEMBERED: Final = 4096
 NAMES: Final = "urn:cds-service:name"
 """Our own system for drug names as people write them."""
 
@@ -177,6 +178,8 @@ class ValueSet:
                 raise ValueError(f"{concept.code} of {concept.system} is listed twice")
             (self._prefixes if concept.prefix else self._exact)[key] = concept
         self._longest = max((len(code) for _, code in self._prefixes), default=0)
+        # A record says few different codes, and each is asked for many times.
+        self._found: dict[tuple[str | None, str | None], Concept | None] = {}
 
     def find(self, system: str | None, code: str | None) -> Concept | None:
         """Return the concept a code belongs to: the exact one, else the one with the longest matching prefix.
@@ -185,6 +188,14 @@ class ValueSet:
             system: ``Coding.system``; without it nothing matches: a bare code means other things elsewhere.
             code: ``Coding.code``.
         """
+        try:
+            return self._found[system, code]
+        except KeyError:
+            if len(self._found) >= MOST_REMEMBERED:
+                self._found.clear()
+            return self._found.setdefault((system, code), self._search(system, code))
+
+    def _search(self, system: str | None, code: str | None) -> Concept | None:
         known = normalise_system(system)
         if not known or not code:
             return None

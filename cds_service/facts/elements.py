@@ -70,16 +70,20 @@ def list_of(value: object) -> list[Any]:
     """Return a list element; a lone object (a common mistake) counts as a list of one."""
     if isinstance(value, list):
         return value
-    return [value] if isinstance(value, Mapping) else []
+    return [value] if value is not None and isinstance(value, Mapping) else []
 
 
 def object_of(value: object) -> Mapping[str, Any]:
     """Return an object element; anything else is empty."""
-    return value if isinstance(value, Mapping) else {}
+    if type(value) is dict:  # what JSON gives; the question below takes ten times as long
+        return value
+    return value if value is not None and isinstance(value, Mapping) else {}
 
 
 def coded(value: object) -> Coded:
     """Read a CodeableConcept, or a bare Coding."""
+    if value is None:
+        return NOTHING
     concept = object_of(value)
     items = list_of(concept.get("coding")) or ([concept] if "code" in concept or "system" in concept else [])
     codings = tuple(

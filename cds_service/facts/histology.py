@@ -111,8 +111,8 @@ def _reports(chart: Chart, definition: FactDefinition) -> Iterator[_Report]:
     """Yield every statement: pathology Observations, and problem-list codes and their morphology extension."""
     frame, options = chart.disease, disease_options(chart)
     asked = chart.value_sets[options["histology_observation_value_set"]]
-    for entry in chart.observations:
-        if not entry.code.find(asked) or not entry.has_value or _is_metastasis(entry.answer):
+    for entry in chart.observed(asked):
+        if not entry.has_value or _is_metastasis(entry.answer):
             continue
         if frame.is_about(entry, chart.conditions):
             evidence = cited(entry)

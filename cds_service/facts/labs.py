@@ -86,7 +86,7 @@ def lab(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return a measured number in the rule's unit, or why it is unknown."""
     name = definition.name
     value_set = chart.value_sets[definition.options["value_set"]]
-    found = [entry for entry in chart.observations if entry.code.find(value_set)]
+    found = chart.observed(value_set)
     window = window_of(chart, need, definition)
     measured = [entry for entry in found if entry.usable and entry.has_value]
     newest = [measured[at] for at in latest([entry.when or ANY_TIME for entry in measured])] if measured else []

@@ -28,8 +28,8 @@ def measurable_lesion(chart: Chart, definition: FactDefinition, need: Need) -> F
     first = chart.disease.treatments.first
     found = [
         (size, entry)
-        for entry in chart.observations
-        if entry.usable and entry.code.find(sizes) and chart.disease.is_about(entry, chart.conditions)
+        for entry in chart.observed(sizes)
+        if entry.usable and chart.disease.is_about(entry, chart.conditions)
         if (size := _size(chart, definition, need, entry)) is not None
         if entry.when is not None
         and entry.when.last <= chart.moment.as_of

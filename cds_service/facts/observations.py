@@ -154,6 +154,8 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
 
 def _interpretation(element: Mapping[str, Any]) -> Coded:
     found = [coded(item) for item in list_of(element.get("interpretation"))]
+    if not found:
+        return NOTHING
     return Coded(tuple(c for one in found for c in one.codings), next((one.text for one in found if one.text), ""))
 
 
@@ -197,8 +199,10 @@ _CLEAN_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?")
 
 def _clean_number(value: object) -> Decimal | None:
     """Read a number, or a string that holds nothing else."""
-    written = text_of(value)
-    return Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else number(value)
+    if not isinstance(value, str):
+        return number(value)
+    written = value.strip()
+    return Decimal(written) if _CLEAN_NUMBER.fullmatch(written) else None
 
 
 def quantity(value: object) -> Amount | None:
@@ -214,20 +218,21 @@ def quantity(value: object) -> Amount | None:
 
 def unit_of(element: Mapping[str, Any]) -> str | None:
     """Return a Quantity's unit: the UCUM code, else the text, else whatever code there is."""
-    code, unit, system = (text_of(element.get(name)) for name in ("code", "unit", "system"))
+    code, unit, system = text_of(element.get("code")), text_of(element.get("unit")), text_of(element.get("system"))
     ucum = code if not system or "unitsofmeasure" in system else ""
     return ucum or unit or code or None
 
 
 def _amount(value: Decimal, comparator: str, unit: str | None) -> Amount:
+    if not comparator:
+        return Amount(Interval.point(value), unit, f"{value:f}")
     interval = {
-        "": Interval.point(value),
         "<": Interval(high=value, high_open=True),
         "<=": Interval(high=value),
         ">": Interval(low=value, low_open=True),
         ">=": Interval(low=value),
     }[comparator]
-    return Amount(interval, unit, f"{comparator} {value:f}".strip())
+    return Amount(interval, unit, f"{comparator} {value:f}")
 
 
 def _amount_of_range(element: Mapping[str, Any]) -> Amount | None:
@@ -308,7 +313,7 @@ _PER_YEAR: Final = {
 
 def _years(value: object) -> Decimal | None:
     """Return a bound on age in years; None when there is none or its unit is not a time that is known."""
-    found = quantity(value)
+    found = quantity(value) if value is not None else None
     if found is None or not found.exact or found.interval.low is None:
         return None
     per_year = _PER_YEAR.get((found.unit or "").lower())

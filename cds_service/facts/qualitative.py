@@ -35,7 +35,7 @@ def qualitative_result(chart: Chart, definition: FactDefinition, need: Need) -> 
     """
     name, window = definition.name, window_of(chart, need, definition)
     tests = chart.value_sets[definition.options["value_set"]]
-    found = [entry for entry in chart.observations if entry.code.find(tests)]
+    found = chart.observed(tests)
     usable = [entry for entry in found if entry.usable and entry.has_value]
     newest = [usable[at] for at in latest([entry.when or ANY_TIME for entry in usable])] if usable else []
     if any((entry.when or ANY_TIME).certainly_within(window.first, window.last) for entry in newest):

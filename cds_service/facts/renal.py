@@ -164,9 +164,9 @@ def _clearance(chart: Chart, creatinine: Fact, weight: Fact) -> _Estimate:
     missing = (*creatinine.missing, *weight.missing, *_age_missing(chart, creatinine))
     kilograms, weights = _points(weight.value.now), _lean_points(weight)
     found = _for_each(chart, creatinine, [_at_weight(kg) for kg in kilograms], _spans(creatinine.value.now))
-    lean = _for_each(chart, creatinine, [_at_weight(kg) for kg in weights], _spans(creatinine.lean))
     if found is None:
-        lean = lean if weights else None
+        leaning = _for_each(chart, creatinine, [_at_weight(kg) for kg in weights], _spans(creatinine.lean))
+        lean = leaning if weights else None
         return _Estimate(None, reported=False, missing=missing, evidence=weight.evidence, leaning=lean)
     inputs = _inputs(chart, creatinine, kilograms)
     says = say("clearance {value} mL/min by Cockcroft-Gault ({inputs})", value=_shown(found), inputs=inputs)
@@ -176,8 +176,8 @@ def _clearance(chart: Chart, creatinine: Fact, weight: Fact) -> _Estimate:
 
 def _rate(chart: Chart, creatinine: Fact) -> _Estimate:
     found = _for_each(chart, creatinine, [ckd_epi_2021], _spans(creatinine.value.now))
-    lean = _for_each(chart, creatinine, [ckd_epi_2021], _spans(creatinine.lean))
     if found is None:
+        lean = _for_each(chart, creatinine, [ckd_epi_2021], _spans(creatinine.lean))
         return _Estimate(None, reported=False, leaning=lean)
     says = say("eGFR {value} mL/min/1.73 m² by CKD-EPI 2021", value=_shown(found))
     return _Estimate(found, False, creatinine.missing or _sex_missing(found, chart), (), says)
@@ -220,7 +220,8 @@ def _for_each(chart: Chart, creatinine: Fact, formulas: Iterable[Formula], doses
 def _falling(formula: Callable[[Decimal], Decimal], span: Interval) -> Interval:
     """Return what a formula that falls as its argument grows makes of an interval of positive numbers."""
     least = Decimal(0) if span.high is None else formula(span.high)
-    most = None if span.low is None or span.low <= 0 else formula(span.low)
+    # The formulas are dear: a point is asked once.
+    most = None if span.low is None or span.low <= 0 else least if span.low is span.high else formula(span.low)
     return Interval(least, most, low_open=span.high is None or span.high_open, high_open=span.low_open)
 
 

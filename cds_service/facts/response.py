@@ -83,11 +83,7 @@ def _assessed(chart: Chart, definition: FactDefinition, cycles: Cycles, least: i
     name = definition.name
     began = cycles.began(least)
     asked = chart.value_sets[definition.options["value_set"]]
-    found = [
-        e
-        for e in chart.observations
-        if e.code.find(asked) and e.has_value and chart.disease.is_about(e, chart.conditions)
-    ]
+    found = [e for e in chart.observed(asked) if e.has_value and chart.disease.is_about(e, chart.conditions)]
     after = [e for e in found if began is not None and (e.when or ANY_TIME).last > began]
     usable = [entry for entry in after if entry.usable]
     if usable:

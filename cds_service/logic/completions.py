@@ -49,7 +49,7 @@ def decide(expression: Expression, values: Mapping[str, Value]) -> Decision:
     Returns:
         The five-valued state; ``decisive`` is empty unless the state is unknown, and sorted by name.
     """
-    state = expression.state(values)
+    state = expression.fast_state(values)
     if state is not State.UNKNOWN:
         return Decision(state)
     settled = expression.settled(values)
@@ -110,11 +110,14 @@ def _worlds(
     atoms = [max(1, len(expression.atoms.get(name, ()))) for name in names]
     if sum(number for number, cell in zip(atoms, cells, strict=True) if len(cell) > 1) > MOST_UNKNOWN:
         return None
-    rest = {name: Value.fixed(values) for name, values in possible.items()}
-    return {
-        world: expression.state({**rest, **{n: Value.scalar(v) for n, v in zip(names, world, strict=True)}}).now
-        for world in product(*cells)
-    }
+    row = {name: Value.fixed(values) for name, values in possible.items()}
+    scalars = [[Value.scalar(cell) for cell in found] for found in cells]
+    answers = {}
+    # In step: a dictionary of both would take the number 1 for true.
+    for world, values in zip(product(*cells), product(*scalars), strict=True):
+        row.update(zip(names, values, strict=True))
+        answers[world] = expression.fast_state(row).now
+    return answers
 
 
 def _cells(expression: Expression, name: str, values: Values) -> list[Scalar]:

@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import Any, Final, Literal, cast
 
 from jsonlogic.core import JSONLogicExpression, JSONLogicSyntaxError, Operator
 from jsonlogic.json_schema.types import BooleanType, StringType
 from jsonlogic.typechecking import typecheck
 
+from cds_service.logic.compiled import Sentence, States, compile_sentences
 from cds_service.logic.operators import (
     OPERATOR_NAMES,
     REGISTRY,
@@ -78,6 +80,31 @@ class Expression:
         """Evaluate as a sentence."""
         result = self.tree.evaluate(RuleContext(values))
         return result if isinstance(result, State) else result.state()
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether an unknown stays one in every possible world: each variable stands once, in a plain sentence.
+
+        A number in a list of several is left out: of two possible numbers that are both listed, ``in`` cannot tell.
+        """
+        nodes = list(_nodes(self.tree))
+        plain = not any(isinstance(node, Agree) or (isinstance(node, In) and _lists_numbers(node)) for node in nodes)
+        return self.separable and plain and sum(isinstance(node, Var) for node in nodes) == len(self.variables)
+
+    def fast_state(self, values: Mapping[str, Value]) -> State:
+        """Evaluate as a sentence by the compiled function: what :meth:`state` says, some fifty times faster."""
+        names, states = self._compiled
+        return states([values[name] for name in names])[0]
+
+    @cached_property
+    def _compiled(self) -> tuple[tuple[str, ...], States]:
+        names = tuple(sorted(self.variables))
+        places = {name: at for at, name in enumerate(names)}
+        return names, compile_sentences([Sentence(self.tree, places)], len(names))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel between processes without the compiled function, which each compiles for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
     def settled(self, values: Mapping[str, Value]) -> frozenset[str]:
         """Return the variables that stand only under an ``agree`` which is decided without them being known.
@@ -148,6 +175,10 @@ def compile_logic(
                 atoms[name] = (*atoms.get(name, ()), node)
     variables = frozenset(node.name for node in nodes if isinstance(node, Var))
     return Expression(tree, variables, limits, atoms, all(_holds_one_variable(node) for node in nodes))
+
+
+def _lists_numbers(node: In) -> bool:
+    return not isinstance(literal(cast("list[Any]", node.arguments[1])[0]), (bool, str))
 
 
 def _holds_one_variable(node: Operator) -> bool:

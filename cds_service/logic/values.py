@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, getcontext, localcontext
 from itertools import pairwise
 from typing import Final
@@ -169,10 +169,37 @@ NO: Final = Choices.of(False)
 
 @dataclass(frozen=True)
 class Value:
-    """A leaf's possible values today and on any later day (``later`` holds all of ``now``)."""
+    """A leaf's possible values today and on any later day (``later`` holds all of ``now``).
+
+    Two answers that compiled rules ask again and again are worked out once, here:
+
+    Attributes:
+        only: the one number or code that it is today, when it may be anything later (a laboratory result, say).
+        sentence: the state of a boolean as a plain number, None for a number or a code.
+    """
 
     now: Values
     later: Values
+    only: Decimal | str | None = field(default=None, init=False, compare=False, repr=False)
+    sentence: int | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out what compiled rules ask."""
+        now = self.now
+        if isinstance(now, Numbers):
+            if len(now.intervals) == 1 and self.later is ANY_NUMBER:
+                low = now.intervals[0].low
+                if low is not None and low == now.intervals[0].high:
+                    object.__setattr__(self, "only", low)
+            return
+        if now.options is not None and len(now.options) == 1:
+            (option,) = now.options
+            if isinstance(option, bool):
+                object.__setattr__(self, "sentence", (1 if option else -1) * (2 if self.later == now else 1))
+            elif self.later is ANY_CHOICE:
+                object.__setattr__(self, "only", option)
+        elif now.options is None or not any(isinstance(option, str) for option in now.options):
+            object.__setattr__(self, "sentence", 0)
 
     @classmethod
     def fixed(cls, values: Values) -> Value:

@@ -1,0 +1,51 @@
+"""Run the benchmarks: `python -m bench [--json FILE] [--rounds N] [CASE ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import cases
+from bench.cohort import cohort
+from bench.paired import ROUNDS, Pair, measure
+
+CASES: dict[str, Callable[[], Pair]] = {
+    "patient-50": lambda: cases.patient(50),
+    "patient-500": lambda: cases.patient(500),
+    "patient-3000": lambda: cases.patient(3000),
+    "evaluation": cases.evaluation,
+    "evaluation-missing": lambda: cases.evaluation(missing=0.15),
+    "trials-10": lambda: cases.trials(10),
+    "trials-100": lambda: cases.trials(100),
+    "trials-1000": lambda: cases.trials(1000),
+    "cohort": cohort,
+}
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where asked."""
+    reader = argparse.ArgumentParser(description="Paired benchmarks; ratios, not times.")
+    reader.add_argument("case", nargs="*", choices=[[], *CASES], metavar="CASE", help=", ".join(CASES))
+    reader.add_argument("--json", type=Path, help="where to write the results")
+    reader.add_argument("--rounds", type=int, default=ROUNDS, help="of each case, 7 at least")
+    asked = reader.parse_args()
+    results = []
+    for name in asked.case or CASES:
+        told = measure(CASES[name](), asked.rounds)
+        results.append(told)
+        print(f"\n{told['case']}: {told['note']}")
+        if not told["quotable"]:
+            print(f"  not to be quoted: the reference took between 1 and {told['reference_spread']} times its quickest")
+        for side, took in told["sides"].items():
+            ratio = f"x {took['ratio']:<9g} ({took['least']:g} to {took['greatest']:g})" if told["quotable"] else ""
+            print(f"  {side:<30} {took['microseconds']:>12,.2f} us   {ratio}")
+    if asked.json:
+        machine = {"python": platform.python_version(), "machine": platform.machine(), "clock": "CPU time"}
+        asked.json.write_text(json.dumps({"machine": machine, "cases": results}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
