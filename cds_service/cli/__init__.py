@@ -20,9 +20,14 @@ _COMMANDS: Final = (
     "evaluate",
     "feedback",
     "keys",
+    "outputs",
+    "prescreen",
     "rules",
+    "score",
     "serve",
     "sites",
+    "synth",
+    "why-not",
 )
 
 

@@ -28,10 +28,17 @@ def write_report(outcome: PatientOutcome, translate: Translate = as_it_is) -> st
         outcome: of the patient.
         translate: into the report's language.
     """
-    return _Report(outcome, translate).text()
+    return Report(outcome, translate).text()
 
 
-class _Report:
+class Report:
+    """Says an outcome line by line.
+
+    Args:
+        outcome: of the patient.
+        translate: into the report's language.
+    """
+
     def __init__(self, outcome: PatientOutcome, translate: Translate) -> None:
         self._outcome, self._translate = outcome, translate
 
@@ -42,6 +49,11 @@ class _Report:
         lines = [self._line(judged)]
         for one in outcome.trials:
             lines += ["", *self._trial(one)]
+        return "\n".join([*lines, *self.unused()]) + "\n"
+
+    def unused(self) -> list[str]:
+        """Say what of the record was not read or not used."""
+        outcome, lines = self._outcome, []
         if outcome.unread:
             unread = [
                 say("{type} ({why})", type=wording.TYPES.get(name, name), why=self._said(why))
@@ -51,9 +63,10 @@ class _Report:
         if outcome.set_aside:
             aside = [say("{number} {cause}", number=number, cause=cause) for cause, number in outcome.set_aside.items()]
             lines += ["", self._line(_told(say("Entries set aside"), joined(aside, ", ")))]
-        return "\n".join(lines) + "\n"
+        return lines
 
-    def _trial(self, outcome: TrialOutcome) -> Iterable[str]:
+    def head(self, outcome: TrialOutcome) -> Iterable[str]:
+        """Say the status, what the trial is, and how much was decided."""
         trial = outcome.trial
         status = say(
             "{trial}: {status} ({code})", trial=trial.id, status=wording.STATUS[outcome.status], code=outcome.status
@@ -71,22 +84,30 @@ class _Report:
         if outcome.blocked:
             causes = joined((wording.BLOCKED.get(cause, cause) for cause in outcome.blocked), ", ")
             yield "  " + self._line(say("blocked: {causes}", causes=causes))
+
+    def _trial(self, outcome: TrialOutcome) -> Iterable[str]:
+        yield from self.head(outcome)
         yield ""
-        yield from map(self._criterion, outcome.criteria)
+        yield from map(self.criterion, outcome.criteria)
         if outcome.decisive:
             yield from ("", "  " + self._heading(wording.MISSING))
-            yield from (self._missing(one, outcome) for one in outcome.decisive)
+            yield from (f"    {self.missing(one, outcome)}" for one in outcome.decisive)
         if outcome.to_confirm:
             yield from ("", "  " + self._heading(wording.CONFIRM))
             yield from map(self._to_confirm, map(outcome.of, outcome.to_confirm))
+        yield from self.days(outcome)
+
+    def days(self, outcome: TrialOutcome) -> Iterable[str]:
+        """Say until when the results count, and when to look again."""
         if outcome.until is not None:
             until = say("Present results count until {day}.", day=wording.day(outcome.until))
             yield from ("", "  " + self._line(until))
         if outcome.look_again is not None:
             yield from ("", "  " + self._line(say("Look again from {day}.", day=wording.day(outcome.look_again))))
 
-    def _criterion(self, outcome: CriterionOutcome) -> str:
-        return f"  {self._line(_WORD[outcome.verdict])}  {self._named(outcome)}{self._cited(outcome)}"
+    def criterion(self, outcome: CriterionOutcome) -> str:
+        """Say a criterion's verdict, why, and the records behind it."""
+        return f"  {self._line(_WORD[outcome.verdict])}  {self.named(outcome)}{self._cited(outcome)}"
 
     def _cited(self, outcome: CriterionOutcome) -> str:
         """Return the records behind it, the deciding ones first."""
@@ -96,7 +117,8 @@ class _Report:
             listed = self._line(say("{listed} and {number} more", listed=listed, number=more))
         return f"  [{listed}]" if listed else ""
 
-    def _missing(self, decisive: Decisive, trial: TrialOutcome) -> str:
+    def missing(self, decisive: Decisive, trial: TrialOutcome) -> str:
+        """Say what is missing, why, what is on record of it, and what could stand in."""
         unread = decisive.reason is Reason.NOT_FETCHED
         rest = say("the hospital may have it") if unread else last_value(decisive, self._outcome.as_of)
         about: str = wording.REASON[decisive.reason]
@@ -106,16 +128,16 @@ class _Report:
             about = say("{about}; a new one today counts until {day}", about=about, day=wording.day(decisive.new_until))
         if others := alternatives(decisive, trial):
             about = say("{about}; or instead: {others}", about=about, others=joined(others, " or "))
-        return "    " + self._line(say("{label}: {about}", label=self._said(decisive.label), about=about))
+        return self._line(say("{label}: {about}", label=self._said(decisive.label), about=about))
 
     def _to_confirm(self, outcome: CriterionOutcome) -> str:
-        sentence = self._named(outcome)
+        sentence = self.named(outcome)
         if outcome.leaning is Verdict.FAIL:
             sentence = self._line(say("{sentence} (the record leans against it)", sentence=sentence))
         return f"    {sentence}"
 
-    def _named(self, outcome: CriterionOutcome) -> str:
-        """Return the sentence, with the criterion's name before it unless it begins with it."""
+    def named(self, outcome: CriterionOutcome) -> str:
+        """Say why, with the criterion's name before it unless the sentence begins with it."""
         short, message = self._said(words_of_rules(outcome.criterion.short)), self._said(outcome.message)
         return message if message.startswith(short) else self._line(say("{label}: {about}", label=short, about=message))
 

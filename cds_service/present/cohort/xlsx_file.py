@@ -1,0 +1,123 @@
+"""The workbook of a run: a sheet that says what it is, and one for each trial, with filter and fixed headings."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final
+
+from cds_service.errors import ConfigError
+from cds_service.facts.phrase import Translate, in_language
+from cds_service.languages import translator
+from cds_service.present.cohort import about, words
+from cds_service.present.cohort.lists import Cohort, TrialList
+from cds_service.present.cohort.private_file import private_file
+from cds_service.present.cohort.table import WIDTHS, Cell, headings, rows, safe
+from cds_service.present.cohort.told import Name
+
+MOST_ROWS: Final = 1_000_000  # a sheet of Excel ends at 1,048,576
+_NO_SHEET_NAME: Final = re.compile(r"[\[\]:*?/\\']")
+_NAME_LENGTH: Final = 31
+
+
+def write_xlsx(cohort: Cohort, path: Path, name: Name, *, most_rows: int = MOST_ROWS) -> None:
+    """Write the workbook; memory does not grow with the rows.
+
+    Args:
+        cohort: the run.
+        path: the file.
+        name: what the patients are called.
+        most_rows: of one sheet.
+
+    Raises:
+        ConfigError: XlsxWriter is not installed.
+    """
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise ConfigError("XLSX needs XlsxWriter: pip install 'cds-service[export]'.") from None
+    with private_file(path) as file:
+        options = {
+            "constant_memory": True,
+            "tmpdir": str(path.parent),  # its own parts hold patients' data, too
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        book = xlsxwriter.Workbook(file, options)
+        # The same run gives the same bytes.
+        book.set_properties({"created": datetime.combine(cohort.run.manifest.as_of, time())})
+        _Book(book, cohort, name, most_rows).write()
+        book.close()
+
+
+class _Book:
+    def __init__(self, book: Any, cohort: Cohort, name: Name, most_rows: int) -> None:
+        self._book, self._cohort, self._name, self._most = book, cohort, name, most_rows
+        self._translate: Translate = translator(cohort.language, cohort.library)
+        self._bold = book.add_format({"bold": True})
+        self._head = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+        self._text = book.add_format({"text_wrap": True, "valign": "top"})
+        self._day = book.add_format({"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"})
+
+    def write(self) -> None:
+        """Write every sheet."""
+        self._about()
+        for one in self._cohort.lists:
+            self._list(one)
+
+    def _about(self) -> None:
+        sheet = self._book.add_worksheet(self._said(words.ABOUT)[:_NAME_LENGTH])
+        sheet.set_column(0, 0, 36)
+        sheet.set_column(1, 5, 24)
+        lines: list[tuple[Cell, ...]] = [
+            (self._said(words.TITLE),),
+            (self._said(words.CONFIDENTIAL),),
+            (self._said(words.FOR_REVIEW),),
+            (),
+            *about.of_the_run(self._cohort, self._translate),
+            (),
+            *about.of_the_trials(self._cohort, self._translate),
+        ]
+        for one in self._cohort.lists:
+            for funnel in one.funnels:
+                lines += [(), (f"{self._said(words.FUNNEL)} {one.trial.id}: {self._said(funnel.label)}",)]
+                lines.append(tuple(self._said(heading) for heading in (words.STEP, words.ENTERED)) + self._verdicts())
+                lines += about.steps(funnel, self._translate)
+            if len(one.ranked) + len(one.unsure) > self._most:
+                lines += [(), (one.trial.id, in_language(words.rest(self._most), self._translate))]
+        for number, line in enumerate(lines):
+            for column, cell in enumerate(line):
+                self._cell(sheet, number, column, cell, None if column else self._bold)
+
+    def _verdicts(self) -> tuple[str, ...]:
+        return tuple(words.verdict(one, self._translate) for one in words.VERDICT_ORDER)
+
+    def _list(self, one: TrialList) -> None:
+        sheet = self._book.add_worksheet(_NO_SHEET_NAME.sub("-", one.trial.id)[:_NAME_LENGTH])
+        first = headings(one.trial, self._translate)
+        for column in range(len(first)):
+            sheet.set_column(column, column, WIDTHS[column] if column < len(WIDTHS) else 14)
+        sheet.freeze_panes(1, 3)
+        for column, heading in enumerate(first):
+            sheet.write_string(0, column, heading, self._head)
+        number = 0
+        for number, row in enumerate(rows(self._cohort, one, self._name), 1):
+            if number > self._most:
+                number -= 1
+                break
+            for column, cell in enumerate(row):
+                self._cell(sheet, number, column, cell, self._text)
+        sheet.autofilter(0, 0, max(number, 1), len(first) - 1)
+
+    def _cell(self, sheet: Any, row: int, column: int, cell: Cell, style: Any) -> None:
+        if isinstance(cell, date):
+            sheet.write_datetime(row, column, datetime.combine(cell, time()), self._day)
+        elif isinstance(cell, int):
+            sheet.write_number(row, column, cell, style)
+        elif cell:
+            sheet.write_string(row, column, safe(cell), style)
+
+    def _said(self, text: str) -> str:
+        return in_language(text, self._translate)
