@@ -284,7 +284,7 @@ def _alive(group: int) -> bool:
 def test_ctrl_c_stops_it_cleanly_and_says_how_to_go_on(
     population: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
-    lines = [one for n in range(60) for one in renamed(example("stale-bilirubin"), "stale-bilirubin", f"p{n}")]
+    lines = [one for n in range(200) for one in renamed(example("stale-bilirubin"), "stale-bilirubin", f"p{n}")]
     folder, out = write(tmp_path / "in", by_type(lines)), tmp_path / "run"
     options = ["--ndjson", str(folder), "--out", str(out), "--as-of", "2026-03-01", "--workers", "2", "--format", "-"]
     process = subprocess.Popen([*CLI, "prescreen", *options], stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -303,5 +303,5 @@ def test_ctrl_c_stops_it_cleanly_and_says_how_to_go_on(
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("work/part-*.json")}
     assert kept
     assert prescreen(*options).returncode == 0
-    assert len(results(out)) == 60
-    assert json.loads((out / "manifest.json").read_bytes())["counts"]["judged"] == 60
+    assert len(results(out)) == 200
+    assert json.loads((out / "manifest.json").read_bytes())["counts"]["judged"] == 200

@@ -71,9 +71,15 @@ def test_the_readme_has_two_setup_commands_and_six_calls() -> None:
     assert len(CURLS) == 6
 
 
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that stands for ``build``: what one command writes the next one reads."""
+    return tmp_path_factory.mktemp("build")
+
+
 @pytest.mark.parametrize("command", OURS)
-def test_command(command: str) -> None:
-    result = run(command)
+def test_command(command: str, build: Path) -> None:
+    result = run(command.replace(" build/", f" {build}/"))
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.strip()
     assert "eligible" not in result.stdout.lower()

@@ -213,6 +213,18 @@ ELSEWHERE = (
         ("servers/test_disk_full.py::test_open_mode_sends_the_card_without_asking_for_feedback",),
     ),
     Elsewhere(
+        49,
+        "SIGKILL while a clinic is judged, or a bulk file fetched",
+        "the same command goes on; the run's files are the same bytes as if nothing had happened",
+        "nothing: no chart is open",
+        "",
+        (
+            "cohort/test_kills.py::test_killed_at_random_points_it_ends_with_the_same_bytes",
+            "cohort/test_jobs.py::test_stopped_at_every_step_it_goes_on_with_the_same_bytes",
+            "cohort/test_export.py::test_after_a_kill_the_same_export_goes_on_and_whole_files_are_kept",
+        ),
+    ),
+    Elsewhere(
         50,
         "SIGTERM under load",
         "answers every call that it has begun, exits with 0",
@@ -242,7 +254,7 @@ ELSEWHERE = (
 )
 
 NOT_BUILT = (
-    NotBuilt(49, "SIGKILL during a worklist write, a cohort page, a bulk file", "worklist and jobs"),
+    NotBuilt(49, "SIGKILL during a worklist write", "the worklist"),
     NotBuilt(54, "the audit store cannot be written", "the audit trail"),
 )
 
