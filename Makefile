@@ -43,7 +43,7 @@ sandbox-tests: .venv/.dev  ## one public sandbox read as in a hospital, over the
 check: lint  ## lint, types, layers, rule files and the fast tests: before each commit
 	$(BIN)/cds-service rules check
 	$(BIN)/cds-service rules test
-	$(BIN)/python -m pytest -q -m "not server and not docs and not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not server and not docs and not slow"
 
 docs-tables: .venv/.dev  ## write docs/coverage-*.md, docs/conformance.md and docs/faults.md anew: which case, check or fault proves what
 	$(BIN)/python -m tests.coverage_table

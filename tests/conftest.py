@@ -41,27 +41,19 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 # What `make check` leaves to `make test`, by folder or file.
 MARKS = {
-    **dict.fromkeys(("charts", "property", "third_party", "browser", "clients"), "slow"),
+    **dict.fromkeys(("charts", "property", "third_party", "browser", "clients", "cohort", "bench", "faults"), "slow"),
     **dict.fromkeys(
         (
             "test_suite.py",
-            "test_jobs.py",
-            "test_kills.py",
-            "test_local_engine.py",
-            "test_untidy_folders.py",
+            "test_ours.py",
+            "test_held_rules.py",
+            "test_store.py",
             "test_site_file.py",
             "test_rule_tools.py",
             "test_rule_files.py",
             "test_trials_yaml_text.py",
             "test_tables.py",
-            "test_faults.py",
-            "test_deadlines.py",
-            "test_fault_law.py",
-            "test_outputs_ranking.py",
-            "test_canary.py",
-            "test_spark.py",
             "test_synth_truth.py",
-            "test_score.py",
         ),
         "slow",
     ),

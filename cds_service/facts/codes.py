@@ -29,6 +29,7 @@ NCIT: Final = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 AJCC: Final = "http://cancerstaging.org"
 UICC: Final = "https://www.uicc.org/resources/tnm"
 MOST_REMEMBERED: Final = 4096
+LONGEST_REMEMBERED: Final = 512  # system and code together; a record may hold text of any length in their place
 NAMES: Final = "urn:cds-service:name"
 """Our own system for drug names as people write them."""
 
@@ -191,6 +192,8 @@ class ValueSet:
         try:
             return self._found[system, code]
         except KeyError:
+            if len(system or "") + len(code or "") > LONGEST_REMEMBERED:
+                return self._search(system, code)
             if len(self._found) >= MOST_REMEMBERED:
                 self._found.clear()
             return self._found.setdefault((system, code), self._search(system, code))

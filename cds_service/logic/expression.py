@@ -86,9 +86,15 @@ class Expression:
         """Whether an unknown stays one in every possible world: each variable stands once, in a plain sentence.
 
         A number in a list of several is left out: of two possible numbers that are both listed, ``in`` cannot tell.
+        So is a number between two others, an AND of two sentences about it: of 80 or 200, neither is from 90 to 180.
         """
         nodes = list(_nodes(self.tree))
-        plain = not any(isinstance(node, Agree) or (isinstance(node, In) and _lists_numbers(node)) for node in nodes)
+        plain = not any(
+            isinstance(node, Agree)
+            or (isinstance(node, In) and _lists_numbers(node))
+            or (isinstance(node, Compare) and len(node.arguments) > 2)
+            for node in nodes
+        )
         return self.separable and plain and sum(isinstance(node, Var) for node in nodes) == len(self.variables)
 
     def fast_state(self, values: Mapping[str, Value]) -> State:

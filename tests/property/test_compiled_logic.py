@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.logic.compiled import Sentence, compile_sentences, side_of
+from cds_service.logic.completions import decide
 from cds_service.logic.expression import compile_logic
 from cds_service.logic.operators import BudgetExceededError
-from cds_service.logic.truth import State
+from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import ANY_CHOICE, ANY_NUMBER, Choices, Interval, Numbers, Value
 
 PLACES = {name: at for at, name in enumerate(sorted(TYPES))}
@@ -52,6 +53,22 @@ def test_the_compiled_function_is_the_tree(drawn, values):
     found = compiled(*drawn)(row_of(values))
     assert found == expected
     assert all(isinstance(state, State) for state in found)
+
+
+@given(with_agree(rules()), all_values())
+def test_an_exact_rule_needs_no_completions(drawn, values):
+    rule = compile_logic(drawn, TYPES)
+    if rule.exact:
+        assert rule.fast_state(values) is decide(rule, values).state
+
+
+def test_between_two_limits_is_not_exact():
+    """Of 80 or 200 neither is between 90 and 180, which no single comparison can tell."""
+    rule = compile_logic({"<=": [90, {"var": "a"}, 180]}, {"a": "number"})
+    either = {"a": Value.fixed(Numbers.of(Decimal(80), Decimal(200)))}
+    assert not rule.exact
+    assert rule.fast_state(either).now is Truth.UNKNOWN
+    assert decide(rule, either).state.now is Truth.FALSE
 
 
 KNOWN = Value(Numbers.of(Decimal(1)), ANY_NUMBER)
