@@ -8,11 +8,11 @@ test holds the two equal. Explanations are left to ``judge``, for the trials tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from jsonlogic.core import Operator
 
@@ -22,14 +22,12 @@ from cds_service.evaluation.outcome import Status, Verdict, asks_a_person
 from cds_service.facts.chart import Chart
 from cds_service.facts.fact import Fact, Missing, Reason
 from cds_service.facts.need import Need
-from cds_service.logic.compiled import Sentence, States, compile_sentences
+from cds_service.logic.compiled import TURNED, Sentence, States, compile_sentences
 from cds_service.logic.completions import decide
 from cds_service.logic.operators import Compare, Not, Var, literal
 from cds_service.logic.thresholds import OPPOSITE, Thresholds
 from cds_service.logic.truth import State, Truth
 from cds_service.trials.model import Criterion, Kind, Library, Trial
-
-_TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class Standing(NamedTuple):
@@ -72,8 +70,8 @@ class _Masks:
             self.trigger_fails |= mask if trigger else 0
 
 
-class Standings(Sequence[Standing]):
-    """Where a patient stands in every trial of an index; each is worked out when it is looked at."""
+class Standings(Iterable[Standing]):
+    """Where a patient stands in every trial of an index; worked out when it is looked at."""
 
     def __init__(self, trials: Sequence[str], masks: _Masks, deceased: Truth) -> None:
         """Keep the masks.
@@ -84,18 +82,6 @@ class Standings(Sequence[Standing]):
             deceased: whether the patient has died.
         """
         self._trials, self._masks, self._deceased = trials, masks, deceased
-
-    def __len__(self) -> int:
-        """Return how many trials there are."""
-        return len(self._trials)
-
-    def __getitem__(self, at):  # type: ignore[no-untyped-def]
-        """Return the standing in the trial at a position."""
-        if isinstance(at, slice):
-            return [self[one] for one in range(*at.indices(len(self)))]
-        bit = 1 << range(len(self._trials))[at]
-        gate = next(gate for gate, mask in self._masks.gates if mask & bit)
-        return Standing(self._trials[at], gate, self._status(bit), self._trigger(bit))
 
     def __iter__(self) -> Iterator[Standing]:
         """Yield every standing; the masks are read as text, one sign a trial."""
@@ -126,16 +112,6 @@ class Standings(Sequence[Standing]):
         if self._masks.trigger_fails & bit:
             return Verdict.FAIL
         return Verdict.UNKNOWN if self._masks.trigger_unknown & bit else Verdict.PASS
-
-    def perhaps(self) -> list[str]:
-        """Return the trials whose trigger does not fail: those that need an explanation."""
-        left = ((1 << len(self._trials)) - 1) & ~self._masks.trigger_fails
-        found = []
-        while left:
-            at = (left & -left).bit_length() - 1
-            found.append(self._trials[at])
-            left &= left - 1
-        return found
 
 
 class TrialIndex:
@@ -257,7 +233,7 @@ def _single(criterion: Criterion) -> tuple[str, str, Decimal] | None:
     left, right = part.arguments
     sign = part.operator
     if isinstance(right, Var):
-        left, right, sign = right, left, _TURNED[sign]
+        left, right, sign = right, left, TURNED[sign]
     if not isinstance(left, Var) or isinstance(right, Operator):
         return None
     limit = literal(right)

@@ -44,7 +44,7 @@ _GIVEN: Final[Mapping[str, frozenset[str]]] = {
     "Procedure": frozenset({"in-progress", "completed", "stopped"}),
 }
 # The course of treatment in R5, as R4's status has it. Source: hl7.org/fhir/R5, medication-statement-adherence.
-_COURSE: Final = {"taking": "active", "on-hold": "on-hold", "stopped": "stopped", "not-taking": "not-taken"}
+_COURSE: Final = {"taking": "active", "on-hold": "on-hold", "stopped": "stopped"}
 _PROPOSALS: Final = frozenset({"proposal", "plan"})
 
 
@@ -144,10 +144,16 @@ def read_procedure(source: Source) -> Iterator[TreatmentEntry]:
 
 def _status(body: Mapping[str, Any]) -> str:
     status = text_of(body.get("status"))
+    if status in ("entered-in-error", "cancelled"):
+        return status
+    found = [coding.code or "" for coding in coded(object_of(body.get("adherence")).get("code")).codings]
+    # Whatever the status and the other codings: who did not take it was not given it (servers also write not-taken).
+    if any(code.startswith("not-ta") for code in found):
+        return "not-taken"
     if status == "recorded":
-        for coding in coded(object_of(body.get("adherence")).get("code")).codings:
+        for code in found:
             for word, course in _COURSE.items():
-                if re.fullmatch(rf"{word}(-(not-)?as-directed)?", coding.code or ""):
+                if re.fullmatch(rf"{word}(-(not-)?as-directed)?", code):
                     return course
     return status
 
@@ -156,9 +162,6 @@ def _given(resource_type: str, status: str, body: Mapping[str, Any]) -> Given:
     if resource_type == "MedicationRequest" and (
         text_of(body.get("intent")) in _PROPOSALS or body.get("doNotPerform") is True
     ):
-        return Given.NOT_GIVEN
-    adherence = coded(object_of(body.get("adherence")).get("code"))
-    if any((coding.code or "").startswith("not-ta") for coding in adherence.codings):
         return Given.NOT_GIVEN
     if status in _GIVEN[resource_type]:
         return Given.GIVEN

@@ -25,7 +25,8 @@ from cds_service.logic.values import ANY_NUMBER, Numbers, Value, Values
 States = Callable[[Sequence[Value]], tuple[State, ...]]
 # By the state as a number: -2 and -1 count from the end.
 BY_NUMBER: Final = (State.UNKNOWN, State.TRUE, State.TRUE_FOR_GOOD, State.FALSE_FOR_GOOD, State.FALSE)
-_TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The sign when the sides are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class _Writer:
     def _compared(self, left: Any, sign: str, right: Any, places: Mapping[str, int]) -> str | None:
         """Write one comparison of a fact with a literal; None for anything else."""
         if isinstance(right, Var) and not isinstance(left, Operator):
-            left, sign, right = right, _TURNED[sign], left
+            left, sign, right = right, TURNED[sign], left
         if not isinstance(left, Var) or isinstance(right, Operator):
             return None
         at, limit = places[left.name], self._constant(literal(right))

@@ -173,8 +173,6 @@ def _as_value(state: State) -> Value:
 class Var(_RuleOperator):
     """A needed fact, by name."""
 
-    most: ClassVar[int | None] = 1
-
     @classmethod
     def from_expression(cls, operator: str, arguments: list[OperatorArgument]) -> Self:
         """Take one plain name: a computed name or a default would hide what a rule needs."""

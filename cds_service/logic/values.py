@@ -6,8 +6,7 @@ whole line. A comparison is true when it holds for every member of the set, fals
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, getcontext, localcontext
 from itertools import pairwise
@@ -16,12 +15,6 @@ from typing import Final
 from cds_service.logic.truth import State, Truth
 
 Scalar = str | bool | Decimal
-_ORDER: Final[dict[str, Callable[[Decimal, Decimal], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 @dataclass(frozen=True)

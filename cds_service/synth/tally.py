@@ -15,6 +15,7 @@ STATUSES: Final = ("candidate", "needs-data", "not-now", "excluded")
 _FIRST: Final = 20
 
 _VERDICTS: Final = ("pass", "fail", "unknown")
+_GATES: Final = {"screening": tuple(one for one in CRITERIA if one != "response"), "randomisation": CRITERIA}
 _ABSENT: Final = "."
 
 
@@ -122,10 +123,21 @@ class Tally:
             else:
                 self._fault(patient, "status or gate differs, and nothing was left out")
         if result is not None:
-            self._criteria(patient, known, {one["id"]: one for one in result["criteria"]}, complete=True)
+            criteria = {one["id"]: one for one in result["criteria"]}
+            follows = result.get("status") == _status_of(result)
         else:
-            trigger = {"verdict": found.get("trigger"), "can_change": True}
-            self._criteria(patient, known, {"npc-primary": trigger}, complete=False)
+            criteria = {"npc-primary": {"verdict": found.get("trigger"), "can_change": True}}
+            # Only a trigger that fails makes a trial one of the others.
+            follows = found.get("trigger") == "fail" and found.get("status") in ("excluded", "not-now")
+        if not follows:
+            self._fault(patient, "status does not follow from its own verdicts")
+        gate = _GATES.get(found.get("gate", ""))
+        if gate is None:
+            self._fault(patient, "gate is none of the trial's")
+        for name in criteria if result is None else gate or ():
+            if criteria.get(name, {}).get("verdict") not in _VERDICTS:
+                self._fault(patient, f"{name} is not there, or its verdict is none of three")
+        self._criteria(patient, known, criteria, complete=result is not None)
 
     def _criteria(self, patient: str, known: Known, found: Mapping[str, Mapping[str, Any]], *, complete: bool) -> None:
         for at, name in enumerate(CRITERIA):
@@ -133,7 +145,7 @@ class Tally:
             if truth is None or (one is None and not complete):
                 continue
             verdict, can_change, intact = truth
-            tally, given = self.criteria[name], one["verdict"] if one else None
+            tally, given = self.criteria[name], one.get("verdict") if one else None
             if given == "unknown":
                 tally.unknown += 1
                 tally.undecided_truth += verdict == "unknown"
@@ -147,7 +159,7 @@ class Tally:
                     self._fault(patient, f"{name} is {given}, in truth {verdict}")
             if intact:
                 tally.intact += 1
-                if one and (given, one["can_change"]) == (verdict, can_change):
+                if one and (given, one.get("can_change")) == (verdict, can_change):
                     tally.exact += 1
                 else:
                     self._fault(patient, f"{name} is not exactly the contract's verdict, and nothing was left out")
@@ -165,6 +177,19 @@ class Tally:
         self.wrong += 1
         if len(self.faults) < _FIRST:
             self.faults.append((patient, what))
+
+
+def _status_of(result: Mapping[str, Any]) -> str:
+    """Return what a result's own verdicts give: the contract's rule of statuses, written a second time."""
+    criteria = result["criteria"]
+    fails = [one for one in criteria if one.get("verdict") == "fail"]
+    if result.get("blocked") or any(one.get("can_change") is False for one in fails):
+        return "excluded"
+    if fails:
+        return "not-now"
+    asked = result.get("to_confirm", ())
+    unknown = any(one.get("verdict") == "unknown" and one["id"] not in asked for one in criteria)
+    return "needs-data" if unknown else "candidate"
 
 
 def _of_trial(results: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -71,7 +71,8 @@ def _for(sex: str) -> str:
 
 def _write(rng: Stream, pen: Pen, style: _Style) -> None:
     lab, spoilt = style.lab, style.spoilt
-    # Drawn first and used or not, so that a spoilt record differs from the whole one in nothing else.
+    # Drawn first and used or not, so that a loss changes less. Facts and the truth's verdicts are the same whatever is
+    # lost; the records are not: a loss draws more or less, and what is written after it moves.
     older = [style.analyte.window + rng.randint(3, 45) + 60 * n for n in range(rng.choice((0, 1, 1, 2)))]
     superseded, noise, comparing = rng.random() < 0.25, rng.random(), rng.random() < 0.3
     if spoilt == "removed":

@@ -151,8 +151,60 @@ def test_a_wrong_status_or_gate_is_found_where_nothing_was_left_out(judged, tmp_
     (line["results"] or line["others"])[0][key] = "something"
     path.write_text("".join(json.dumps(one) + "\n" for one in lines))
     tally = score_run(tmp_path / "run", tmp_path / "synth")
-    assert (tally.wrong, tally.whole - tally.whole_right) == (1, 1)
+    # Wrong by the truth, and by itself: no verdicts give the status, and the trial has no such gate.
+    assert (tally.wrong, tally.whole - tally.whole_right) == (2, 1)
     assert to_mapping(tally)["faults"][0]["patient"] == line["patient"]
+
+
+def status_of_none(line: Line) -> bool:
+    for one in line["results"]:
+        one["status"] = "excluded" if one["status"] == "candidate" else "candidate"
+        return True
+    return False
+
+
+def brief_candidate(line: Line) -> bool:
+    for one in line["others"]:
+        one["status"] = "candidate"
+        return True
+    return False
+
+
+def fourth_verdict(line: Line) -> bool:
+    for one in results_of(line):
+        if one["id"] == "life-expectancy":
+            one["verdict"] = "perhaps"
+            return True
+    return False
+
+
+def no_such_gate(line: Line) -> bool:
+    for one in line["results"]:
+        one["gate"] = "follow-up"
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("told", "plant"),
+    [
+        ("age is not there", without_a_criterion),
+        ("life-expectancy is not there, or its verdict is none of three", fourth_verdict),
+        ("status does not follow", status_of_none),
+        ("status does not follow", brief_candidate),
+        ("gate is none of the trial's", no_such_gate),
+    ],
+)
+def test_a_fault_is_found_in_a_patient_who_is_not_whole(judged, tmp_path, told, plant):
+    shutil.copytree(judged, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "run" / "results.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    whole = truths(tmp_path)
+    line = next(line for line in lines if not whole[line["patient"]] and plant(line))
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    faults = to_mapping(score_run(tmp_path / "run", tmp_path / "synth"))["faults"]
+    assert {one["patient"] for one in faults} == {line["patient"]}
+    assert any(one["what"].startswith(told) for one in faults)
 
 
 def test_a_patient_twice_is_found(judged, tmp_path):

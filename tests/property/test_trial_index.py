@@ -54,7 +54,6 @@ def indexed(record, rules, index, anchor):
     chart = Chart(read_entries(record), rules.facts, rules.value_sets, Moment(AS_OF, AS_OF, ""))
     standings = index.standings(chart, anchor)
     found = [(one.trial, one.gate, one.status, one.trigger) for one in standings]
-    assert standings.perhaps() == [name for name, *_, trigger in found if trigger is not Verdict.FAIL]
     return found
 
 
