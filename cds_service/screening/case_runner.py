@@ -50,8 +50,15 @@ def run_case(library: Library, case_file: CaseFile, case: Case) -> CaseResult:
         bundle = to_bundle({**base, **case.given}, library, as_of)
     except (ShorthandError, KeyError) as error:
         return CaseResult(case, (f"the patient's shorthand: {error}",))
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, StopIteration) as error:
+        # Shorthand is written by hand and has no schema: a word where a list belongs fails wherever it is first used.
+        return CaseResult(case, (f"the patient's shorthand has another form than expected: {_told(error)}",))
     outcome = judge(read_bundle(bundle), library, as_of=as_of, anchor=case.anchor, trials=[case_file.trial]).trials[0]
     return CaseResult(case, tuple(_problems(case, outcome)), outcome)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _problems(case: Case, outcome: TrialOutcome) -> Iterator[str]:

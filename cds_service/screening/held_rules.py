@@ -62,8 +62,9 @@ class HeldRules:
             loaded = self._load()
         except CdsServiceError as error:
             complaint = error
-        except (OSError, ValueError, RecursionError) as error:
-            # A file that vanished while it was read, or a defect of ours: no reason to stop following.
+        except Exception as error:
+            # Broad, as the last line of defence of the thread that follows: a file that vanished while it was read, or
+            # a defect of ours, must not end it unnoticed. The type alone is told: the text may hold anything.
             complaint = RuleError([])
             log.error("the rules cannot be read: %s", type(error).__name__)
         if mark_of(self._folder()) != mark:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from cds_service.errors import Complaint
 from cds_service.evaluation.outcome import CriterionOutcome
+from cds_service.logic.compiled import TURNED
 from cds_service.logic.operators import Compare, Var, literal
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import Numbers
@@ -21,8 +22,6 @@ from cds_service.trials.model import Criterion, Library, Trial
 
 Limit = tuple[str, str, Decimal]
 """A variable, how it is compared (variable on the left) and with what."""
-
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def missing_limits(library: Library, trial: Trial, case_file: CaseFile) -> tuple[Complaint, ...]:
@@ -56,7 +55,7 @@ def _limit(left: object, relation: str, right: object) -> Iterator[Limit]:
     if isinstance(left, Var) and not isinstance(right, Var):
         yield left.name, relation, Decimal(literal(right))
     elif isinstance(right, Var) and not isinstance(left, Var):
-        yield right.name, _TURNED[relation], Decimal(literal(left))
+        yield right.name, TURNED[relation], Decimal(literal(left))
 
 
 def _missing(criterion: Criterion, outcomes: list[CriterionOutcome]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Faults 43 and 44: rules that break, vanish or are half written are not taken; a request ends by those it began by."""
 
 import logging
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -165,6 +166,61 @@ def test_a_failure_of_the_reading_itself_ends_nothing(held, folder, caplog):
     assert held.refused
     assert "FileNotFoundError" in caplog.text
     assert "a name" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, StopIteration, MemoryError])
+def test_no_defect_of_the_reading_ends_the_thread_that_follows(held, folder, caplog, error):
+    edit(folder / "trials" / TRIAL / "trial.yaml", PENDING, SIGNED)
+    load, looks = held._load, []
+
+    def defective():
+        looks.append(1)
+        raise error("a value")
+
+    held._load = defective
+    held.look()
+    assert (held.refused, len(looks)) == (True, 1)
+    assert error.__name__ in caplog.text
+    assert "a value" not in caplog.text
+    held._load = load
+    edit(folder / "trials" / TRIAL / "trial.yaml", "revision: 1", "revision: 2")
+    held.look()
+    assert not held.refused
+
+
+KNOWN_GIVEN = "given: {problems: [{code: I10}]}"
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "{staging: x}",
+        "{staging: [{edition: 8}]}",
+        "{histology: 5}",
+        "{histology: [x]}",
+        "{age: []}",
+        "{age: old}",
+        "{age: 3000}",
+        "{problems: x}",
+        "{cycles: []}",
+        "{karnofsky: {date: 999999999999, value: 80}}",
+        "{treatments: [{drug: aspirin, as: drip}]}",
+        "{treatments: [{drug: [], date: -3}]}",
+        "{fhir: [5]}",
+        "{fhir: [{resourceType: 5}]}",
+        "{problems: [{code: I10, onset: {}}]}",
+        "{karnofsky: {value: []}}",
+        "{sex: []}",
+    ],
+)
+def test_a_slip_in_a_case_is_a_complaint_that_names_the_case(held, folder, caplog, slip):
+    file = folder / "trials" / TRIAL / "tests.yaml"
+    edit(file, KNOWN_GIVEN, f"given: {slip}")
+    line = next(at for at, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1) if slip in text)
+    held.look()
+    assert held.refused
+    assert "cannot be read" not in caplog.text
+    assert re.search(rf"tests\.yaml:{line - 1}: the case fails: ", caplog.text), caplog.text
 
 
 def test_readiness_tells_that_newer_rules_were_not_taken(held, folder):
