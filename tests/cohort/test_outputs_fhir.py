@@ -132,6 +132,20 @@ def test_the_funnel_as_a_measure_report(bundles):
     assert found == {"patients": len(OUTCOMES), "left": group["quantity"]}
 
 
+def test_a_patient_without_an_id_is_named_and_not_referred_to(tmp_path: Path):
+    urn = "urn:uuid:0b1f2a5e-6f0c-4f0e-9f6e-6c1f6d1c2b3a"
+    lines = [{**line_of(one), "patient": urn} for one in OUTCOMES if one.patient == "Patient/candidate"]
+    (path, *_rest) = write_outputs(write_run(tmp_path / "run", lines, LIBRARY), LIBRARY, ["fhir"])
+    bundle = json.loads(path.read_text(encoding="utf-8"))
+    Bundle.model_validate(bundle)
+    inside = {one["request"]["url"] for one in bundle["entry"]}
+    assert set(references(bundle)) <= inside
+    (listed,), (group,) = of_type(bundle, "List"), of_type(bundle, "Group")
+    (subject,) = of_type(bundle, "ResearchSubject")
+    named = (listed["entry"][0]["item"], group["member"][0]["entity"], subject["individual"])
+    assert named == ({"display": urn},) * 3
+
+
 def test_a_second_run_gives_the_same_ids(bundles, tmp_path: Path):
     run = write_run(tmp_path / "run", map(line_of, reversed(OUTCOMES)), LIBRARY, TRIALS)
     (path, *_rest) = write_outputs(run, LIBRARY, ["fhir"])

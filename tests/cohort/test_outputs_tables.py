@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import resource
 import shutil
 import stat
 import sys
@@ -19,10 +20,11 @@ from click.testing import CliRunner
 from run_maker import AS_OF, NPC, STORIES, line_of, rules, story_outcomes, write_run
 
 from cds_service.cli import main
-from cds_service.errors import ConfigError, RequestError
+from cds_service.errors import ConfigError, RequestError, UnavailableError
 from cds_service.present.cohort import words
 from cds_service.present.cohort.lists import read_cohort
 from cds_service.present.cohort.outputs import FORMATS, write_outputs
+from cds_service.present.cohort.private_file import private_file
 from cds_service.present.cohort.pseudonyms import pseudonyms
 from cds_service.present.cohort.run_folder import open_run
 from cds_service.present.cohort.table import safe
@@ -194,6 +196,39 @@ def test_a_missing_package_is_named_with_its_extra(run, monkeypatch, style, pack
     assert list(run.glob("prescreen*")) == []
 
 
+@pytest.mark.parametrize("most_bytes", [0, 500, 5_000])
+@pytest.mark.parametrize("style", FORMATS)
+def test_a_full_disk_is_told_and_leaves_no_part(run, style, most_bytes):
+    before = sorted(run.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        with pytest.raises(UnavailableError, match=r"could not be written .*File too large.*cds-service outputs"):
+            write_outputs(run, LIBRARY, [style])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(run.iterdir()) == before
+
+
+def test_a_folder_in_the_place_of_a_list_is_told(run):
+    (run / "prescreen.html").mkdir()
+    with pytest.raises(UnavailableError, match=r"prescreen\.html could not be written"):
+        write_outputs(run, LIBRARY, ["html"])
+    assert list(run.glob(".*")) == []
+
+
+def test_two_writers_of_a_list_do_not_write_into_each_other(tmp_path):
+    path = tmp_path / "list.csv"
+    with private_file(path) as first:
+        first.write(b"the first, ")
+        with private_file(path) as second:
+            second.write(b"the second, whole")
+        assert path.read_bytes() == b"the second, whole"
+        first.write(b"whole")
+    assert path.read_bytes() == b"the first, whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 # Runs that must not be written out.
 
 
@@ -270,6 +305,20 @@ def test_the_job_gives_the_same_lists(tmp_path):
     assert said.exit_code == 0, said.output
     assert (tmp_path / "run" / f"{NPC}.csv").read_bytes() == (GOLDEN / "stories.csv").read_bytes()
     assert list(words.COUNT) == list(COUNTS), "every count has its words"
+
+
+@pytest.mark.parametrize(("formats", "package", "code"), [("csv,pdf", None, 2), ("xlsx", "xlsxwriter", 12)])
+def test_lists_that_cannot_be_written_are_told_before_the_job(tmp_path, monkeypatch, formats, package, code):
+    if package:
+        monkeypatch.setitem(sys.modules, package, None)
+    source = tmp_path / "source"
+    source.mkdir()
+    shutil.copy(STORIES[0] / "bundle.json", source)
+    asked = ["prescreen", "--bundles", source, "--out", tmp_path / "run", "--as-of", AS_OF, "--workers", 1]
+    said = CliRunner().invoke(main, [*map(str, asked), "--format", formats])
+    assert said.exit_code == code, said.output
+    assert "--format" in said.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_command(run):

@@ -62,6 +62,16 @@ def test_a_run_says_what_the_bundle_says(run, story):
     ).count("\n")
 
 
+@pytest.mark.parametrize("others", [None, {"trial": NPC}, ["secret"], [{"trial": NPC}]])
+def test_a_spoilt_line_is_refused_without_its_content(tmp_path, others):
+    line = {**line_of(OUTCOMES["candidate"]), "results": [], "others": others}
+    run = write_run(tmp_path / "run", [line if others else {k: v for k, v in line.items() if k != "others"}], LIBRARY)
+    said = ask("candidate", NPC, "--run", run)
+    assert (said.exit_code, said.stderr.count("\n")) == (2, 1), said.output
+    assert "results.jsonl does not fit the rules" in said.stderr
+    assert "secret" not in said.stderr
+
+
 def test_the_command_with_a_bundle(run):
     from_bundle = ask(NPC, "--bundle", bundle("stale-bilirubin"), "--as-of", AS_OF)
     assert from_bundle.exit_code == 0, from_bundle.output

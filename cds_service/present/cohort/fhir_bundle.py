@@ -1,7 +1,7 @@
 """A trial's lists as FHIR R4: a transaction that a server can take as it is, and take again after the next run.
 
 Every resource has an id of its own that the next run gives again, so a second load replaces and does not double.
-Patients are named by the references that they came with.
+Patients are named by the references that they came with; one without an id, whom nothing could refer to, by name only.
 """
 
 from __future__ import annotations
@@ -91,6 +91,11 @@ def _not_encoded(trial: Trial) -> list[dict[str, str]]:
     return [{"text": f"For review by people; {wording.NOT_ENCODED}."}] if trial.exclusions == "not-published" else []
 
 
+def _patient(name: str) -> dict[str, str]:
+    """Refer to a patient by id; a ``fullUrl`` such as ``urn:uuid:..`` would lead nowhere in the transaction."""
+    return {"reference": name} if name.startswith("Patient/") else {"display": plain(name)}
+
+
 def _filled(resource: dict[str, Any]) -> dict[str, Any]:
     """Return a resource without what is empty: FHIR has no empty lists and texts."""
     return {name: value for name, value in resource.items() if value not in ([], "", None)}
@@ -128,7 +133,7 @@ def _list(trial: Trial, day: str, candidates: list[str]) -> dict[str, Any]:
             "date": day,
             "orderedBy": {"coding": [_ORDER]},
             "note": _not_encoded(trial),
-            "entry": [{"item": {"reference": patient}} for patient in candidates],
+            "entry": [{"item": _patient(patient)} for patient in candidates],
         }
     )
 
@@ -143,7 +148,7 @@ def _group(trial: Trial, members: list[str]) -> dict[str, Any]:
             "actual": True,
             "name": f"{trial.id}: candidates and patients who need data",
             "quantity": len(members),
-            "member": [{"entity": {"reference": patient}} for patient in members],
+            "member": [{"entity": _patient(patient)} for patient in members],
         }
     )
 
@@ -154,7 +159,7 @@ def _subject(trial: Trial, study: str, patient: str) -> dict[str, Any]:
         "id": _id("subject", trial.id, patient),
         "status": "candidate",
         "study": {"reference": f"ResearchStudy/{study}"},
-        "individual": {"reference": patient},
+        "individual": _patient(patient),
     }
 
 

@@ -106,7 +106,7 @@ def read_cohort(run: RunFolder, library: Library, language: str = "en") -> Cohor
         outcome = patient_outcome(line, library, language, trials)
         for one in outcome.trials:
             counts[one.trial.id].add(one, outcome.patient, offset)
-        others = _others(line)
+        others = others_of(line)
         unjudged += not outcome.trials and not others
         for other in others:
             if other["trial"] in counts:
@@ -114,7 +114,12 @@ def read_cohort(run: RunFolder, library: Library, language: str = "en") -> Cohor
     return Cohort(run, library, language, tuple(count.listed() for count in counts.values()), unjudged)
 
 
-def _others(line: dict[str, Any]) -> list[dict[str, str]]:
+def others_of(line: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the trials whose trigger the patient of a line fails, with the gate.
+
+    Raises:
+        RequestError: the line is of another shape.
+    """
     try:
         return [{"trial": str(one["trial"]), "gate": str(one["gate"])} for one in line["others"]]
     except WRONG_SHAPE:

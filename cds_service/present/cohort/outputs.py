@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from cds_service.errors import RequestError
+from cds_service.errors import ConfigError, RequestError
 from cds_service.present.cohort.csv_file import write_csv
 from cds_service.present.cohort.fhir_bundle import write_fhir
 from cds_service.present.cohort.html_page import write_html
@@ -18,6 +19,30 @@ from cds_service.present.cohort.xlsx_file import write_xlsx
 from cds_service.trials.model import Library
 
 Writer = Callable[[Cohort, Path, Name], list[Path]]
+
+
+def check_formats(formats: Sequence[str], *, pseudonyms: bool = False) -> None:
+    """Find out whether lists can be written, as is best done before the job whose lists they are.
+
+    Args:
+        formats: of :data:`FORMATS`.
+        pseudonyms: whether patients are called by codes.
+
+    Raises:
+        RequestError: a format is wrong, or does not go with pseudonyms.
+        ConfigError: a package that a format needs is not installed.
+    """
+    unknown = [one for one in formats if one not in FORMATS]
+    if unknown or not formats:
+        raise RequestError(f"must be some of {', '.join(FORMATS)}, with commas between", field="--format")
+    if pseudonyms and "fhir" in formats:
+        raise RequestError(
+            "fhir refers to the patients themselves: it cannot be had with --pseudonyms", field="--format"
+        )
+    for one in formats:
+        # Looked for, not imported: pyarrow would take memory during the whole job.
+        if one in _PACKAGES and find_spec(_PACKAGES[one]) is None:
+            raise ConfigError(f"--format {one} needs {_PACKAGES[one]}: pip install 'cds-service[export]'.")
 
 
 def write_outputs(
@@ -42,15 +67,10 @@ def write_outputs(
 
     Raises:
         RequestError: a format, the language or the folder is wrong, or the rules have changed since the run.
-        ConfigError: a package that a format needs is not installed, or a file cannot be written.
+        ConfigError: a package that a format needs is not installed.
+        UnavailableError: a file cannot be written, mostly because the disk is full.
     """
-    unknown = [one for one in formats if one not in FORMATS]
-    if unknown or not formats:
-        raise RequestError(f"must be some of {', '.join(FORMATS)}, with commas between", field="--format")
-    if name is not None and "fhir" in formats:
-        raise RequestError(
-            "fhir refers to the patients themselves: it cannot be had with --pseudonyms", field="--format"
-        )
+    check_formats(formats, pseudonyms=name is not None)
     cohort = read_cohort(open_run(folder), library, language)
     files: list[Path] = []
     for one in dict.fromkeys(formats):
@@ -96,3 +116,5 @@ FORMATS: Final[Mapping[str, Writer]] = {
     "fhir": _fhir,
     "html": _html,
 }
+
+_PACKAGES: Final[Mapping[str, str]] = {"xlsx": "xlsxwriter", "parquet": "pyarrow"}

@@ -7,7 +7,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from cds_service.errors import ConfigError
 from cds_service.present.cohort.lists import Cohort, Row
 from cds_service.present.cohort.private_file import private_file
 from cds_service.present.cohort.told import Name
@@ -16,21 +15,16 @@ _ROWS_AT_A_TIME: Final = 5_000
 
 
 def write_parquet(cohort: Cohort, path: Path, name: Name) -> None:
-    """Write the ranked patients of every trial and, without a rank, those of whom a trigger is not known.
+    """Write the ranked patients of every trial and, without a rank, those of whom a trigger is not known; by pyarrow.
 
     Args:
         cohort: the run.
         path: the file.
         name: what the patients are called.
-
-    Raises:
-        ConfigError: pyarrow is not installed.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise ConfigError("Parquet needs pyarrow: pip install 'cds-service[export]'.") from None
+    import pyarrow
+    import pyarrow.parquet as parquet
+
     schema = _schema(pyarrow)
     found = _rows(cohort, name)
     with private_file(path) as file, parquet.ParquetWriter(file, schema) as writer:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cds_service.errors import ConfigError
+from cds_service.errors import UnavailableError
 
 
 @contextmanager
@@ -19,17 +20,22 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
         path: where; a file of that name is replaced.
 
     Raises:
-        ConfigError: it cannot be written.
+        UnavailableError: it cannot be written, mostly because the disk is full; nothing of it is left.
     """
-    part = path.with_name(f".{path.name}.part")
+    part: Path | None = None
     try:
-        part.unlink(missing_ok=True)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path.name} cannot be written beside the results: {error.strerror}.") from None
-    try:
+        # A name of its own, so that two writers of the same list do not write into each other's; mode 0600.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        part = Path(name)
         with os.fdopen(handle, "wb") as file:
             yield file
         part.replace(path)
+    except OSError as error:
+        why = error.strerror or "the disk does not take it"
+        raise UnavailableError(
+            f"{path.name} could not be written beside the results ({why}). The results are kept: "
+            "mend that, and write the lists again with: cds-service outputs."
+        ) from None
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from cds_service.facts.fact import Missing, Reason
 from cds_service.facts.phrase import Translate, in_language, joined, say, words_of_rules
 from cds_service.languages import translator
 from cds_service.present import wording
+from cds_service.present.cohort.lists import others_of
 from cds_service.present.cohort.read_back import fact_label, patient_outcome, trials_of
 from cds_service.present.cohort.run_folder import RunFolder, open_run
 from cds_service.present.report import Report
@@ -42,7 +43,7 @@ def why_not_in_run(folder: Path, patient: str, trial: str, library: Library, lan
     outcome = patient_outcome(line, library, language, {trial: trials[trial]})
     if outcome.trials:
         return why_not(outcome, library, translate)
-    if not line["others"]:
+    if not others_of(line):
         return _unjudged(outcome, translate)
     return _without_trigger(outcome, trials[trial], translate)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from cds_service.errors import ConfigError
 from cds_service.facts.phrase import Translate, in_language
 from cds_service.languages import translator
 from cds_service.present.cohort import about, words
@@ -22,25 +23,22 @@ _NAME_LENGTH: Final = 31
 
 
 def write_xlsx(cohort: Cohort, path: Path, name: Name, *, most_rows: int = MOST_ROWS) -> None:
-    """Write the workbook; memory does not grow with the rows.
+    """Write the workbook, with XlsxWriter; memory does not grow with the rows.
 
     Args:
         cohort: the run.
         path: the file.
         name: what the patients are called.
         most_rows: of one sheet.
-
-    Raises:
-        ConfigError: XlsxWriter is not installed.
     """
-    try:
-        import xlsxwriter
-    except ImportError:
-        raise ConfigError("XLSX needs XlsxWriter: pip install 'cds-service[export]'.") from None
-    with private_file(path) as file:
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
+
+    # XlsxWriter's own parts hold patients' data, too, and it leaves them when it fails.
+    with private_file(path) as file, TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as parts:
         options = {
             "constant_memory": True,
-            "tmpdir": str(path.parent),  # its own parts hold patients' data, too
+            "tmpdir": parts,
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,
@@ -48,8 +46,15 @@ def write_xlsx(cohort: Cohort, path: Path, name: Name, *, most_rows: int = MOST_
         book = xlsxwriter.Workbook(file, options)
         # The same run gives the same bytes.
         book.set_properties({"created": datetime.combine(cohort.run.manifest.as_of, time())})
-        _Book(book, cohort, name, most_rows).write()
-        book.close()
+        try:
+            _Book(book, cohort, name, most_rows).write()
+            book.close()
+        except FileCreateError as error:
+            raise error.args[0] from None  # the OSError that it stands for
+        finally:
+            for sheet in book.worksheets():
+                with suppress(OSError):  # of what a full disk did not take
+                    sheet.row_data_fh.close()
 
 
 class _Book:
