@@ -153,7 +153,8 @@ def test_other_addresses_are_refused(url):
 
 def test_waits_as_the_server_asks(server, fetch, waiting):
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    server.faults["begin"] = [Said(429, headers={"Retry-After": "7"}), Said(503)]
+    no_year = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
+    server.faults["begin"] = [Said(429, headers={"Retry-After": "7"}), Said(503, headers={"Retry-After": no_year})]
     server.faults["status"] = [
         Said(202, headers={"Retry-After": "20", "X-Progress": "12% of <b>Mr Li</b>"}),
         Said(202, headers={"Retry-After": later, "X-Progress": "Mr Li"}),
@@ -286,6 +287,20 @@ def test_files_of_a_gone_export_are_not_mixed_with_the_new_ones(server, fetch, k
     told, files = kept()
     assert files["Patient"] == server.files["Patient"]
     assert told["transactionTime"] == "2026-03-02T00:00:00Z"
+
+
+def test_files_of_another_moment_do_not_stay(server, fetch, kept, tmp_path):
+    server.faults["Condition"] = lambda _heard: Said(404)  # so that the export is not finished
+    server.files["Old"] = PATIENTS.replace(b'"a"', b'"old"')
+    server.types = {"Condition": "Condition", "Patient": "Patient", "Old": "Patient"}
+    fetch()
+    assert (tmp_path / "export" / "Patient.0002.ndjson").exists()
+    server.faults.clear()
+    server.types = {"Condition": "Condition", "Patient": "Patient"}
+    server.manifest["transactionTime"] = "2026-03-02T00:00:00Z"
+    fetch()
+    here = {path.name for path in (tmp_path / "export").glob("*.ndjson")}
+    assert here == {one["file"] for one in kept()[0]["output"]} == {"Condition.0000.ndjson", "Patient.0001.ndjson"}
 
 
 @pytest.mark.parametrize(("said", "has"), [(4, 3), (2, 3)])

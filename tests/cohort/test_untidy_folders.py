@@ -199,6 +199,17 @@ def test_types_without_a_file_are_not_read(tmp_path: Path) -> None:
     assert not done.whole
 
 
+@pytest.mark.parametrize("asked", [{}, {"request": "https://x/$export?_type=Patient,Condition", "output": []}])
+def test_a_folder_without_patients_is_no_empty_clinic(asked: dict[str, object], tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, [GOOD])
+    (folder / "Patient.ndjson").unlink()
+    if asked:
+        manifest(folder, **asked)
+    done = run_of(folder, tmp_path / "run")
+    assert {"type": "Patient", "why": "no file of it is in the source"} in done.manifest["incomplete"]
+    assert not done.whole
+
+
 @pytest.mark.parametrize(
     ("ending", "begin"), [(b"\r\n", b""), (b"\n", b"\xef\xbb\xbf"), (b"\n\n \t\n", b""), (b"\n", b"\n\n")]
 )
@@ -236,10 +247,19 @@ def test_an_archive_that_breaks_off(tmp_path: Path) -> None:
     whole = gzip.compress("\n".join(json.dumps(observation("p1", f"o{n}")) for n in range(50)).encode())
     (folder / "Observation.ndjson.gz").write_bytes(whole[: len(whole) // 2])
     done = run_of(folder, tmp_path / "run")
-    assert [file for file, _line in quarantine(tmp_path / "run")] == ["Observation.ndjson.gz"] * len(
-        quarantine(tmp_path / "run")
-    )
+    assert {file for file, _line in quarantine(tmp_path / "run")} == {"Observation.ndjson.gz"}
     assert incomplete(done) == {"Observation"}
+
+
+def test_an_archive_of_no_bytes_is_a_broken_download(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, [])
+    (folder / "Observation.ndjson").unlink()
+    (folder / "Observation.ndjson.gz").write_bytes(b"")
+    done = run_of(folder, tmp_path / "run")
+    assert quarantine(tmp_path / "run") == [("Observation.ndjson.gz", 1)]
+    assert incomplete(done) == {"Observation"}
+    (folder / "Observation.ndjson.gz").write_bytes(gzip.compress(b""))
+    assert run_of(folder, tmp_path / "run2").whole
 
 
 def test_lines_are_numbered_through_the_ranges_of_a_large_file(tmp_path: Path) -> None:
@@ -334,6 +354,43 @@ def test_files_that_an_export_names_and_that_are_not_here(tmp_path: Path) -> Non
     assert incomplete(run_of(folder, tmp_path / "run")) == {"Condition"}
 
 
+def test_a_request_without_types_says_nothing_of_them(tmp_path: Path) -> None:
+    """As one by POST, whose parameters no manifest repeats."""
+    folder = write(tmp_path / "in", {"Patient.ndjson": PATIENTS, "Condition.ndjson": CONDITIONS}, every_type=False)
+    output = [{"type": kind, "url": f"https://x/{kind}.ndjson"} for kind in ("Patient", "Condition")]
+    manifest(folder, output=output, request="https://x/Patient/$export")
+    assert {"Observation", "Procedure"} <= incomplete(run_of(folder, tmp_path / "run"))
+    assert "Condition" not in unread(tmp_path / "run", "p1")
+
+
+@pytest.mark.parametrize(
+    "partial",
+    [
+        {"request": "https://x/$export?_since=2026-01-01T00:00:00Z"},
+        {"request": "https://x/$export?_type=Observation&_typeFilter=Observation%3Fcode%3D718-7"},
+        {"request": "https://x/$export?_elements=id"},
+        {"request": "https://x/$export?something-new=1"},
+        {"request": "https://x/$export", "link": [{"relation": "next", "url": "https://x/2"}]},
+    ],
+    ids=["since", "type filter", "elements", "unknown", "next"],
+)
+def test_an_export_of_a_part_is_never_the_whole(partial: dict[str, object], tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, [GOOD])
+    manifest(folder, output=[], **partial)
+    done = run_of(folder, tmp_path / "run")
+    assert "*" in incomplete(done)
+    assert len(unread(tmp_path / "run", "p1")) == 6
+
+
+def test_parameters_that_leave_nothing_out(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, [GOOD])
+    request = (
+        "https://x/$export?_outputFormat=application/fhir%2Bndjson&includeAssociatedData=LatestProvenanceResources"
+    )
+    manifest(folder, output=[], request=request, link=[{"relation": "self", "url": "https://x/1"}])
+    assert run_of(folder, tmp_path / "run").whole
+
+
 def test_errors_of_an_export_make_everything_incomplete(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, [GOOD])
     (folder / "err.ndjson").write_text('{"resourceType":"OperationOutcome"}\n')
@@ -370,7 +427,7 @@ def test_bundles_that_cannot_be_read(tmp_path: Path) -> None:
     entries = [{"resource": person("p1")}, {"resource": npc("p1")}, {"resource": observation("p9")}, {"resource": 3}]
     entries.append({"resource": {"resourceType": "Encounter", "id": "e"}})
     (folder / "a.json").write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}))
-    (folder / "b.json").write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": person("p1")}]}))
+    (folder / "b.json").write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": person("p4")}]}))
     (folder / "c.json").write_text("{")
     (folder / "d.json").write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": npc("p1")}]}))
     two = {"resourceType": "Bundle", "entry": [{"resource": person("p1")}, {"resource": person("p2")}]}
@@ -380,11 +437,32 @@ def test_bundles_that_cannot_be_read(tmp_path: Path) -> None:
     (folder / "f.json").write_text(json.dumps(urn))
     done = prescreened(bundle_source(folder), tmp_path / "run")
     assert sorted(quarantine(tmp_path / "run")) == [("a.json", 1), ("c.json", 1), ("d.json", 1), ("e.json", 1)]
-    assert set(results(tmp_path / "run")) == {"Patient/p1", "urn:uuid:1"}
+    assert set(results(tmp_path / "run")) == {"Patient/p1", "Patient/p4", "urn:uuid:1"}
     assert incomplete(done) == {"Patient"}
     counts = done.manifest["counts"]
     assert (counts["used"], counts["unassigned"], counts["not_needed"]) == (4, 1, 1)
     assert len(unread(tmp_path / "run", "p1")) == 6  # an entry of the first could not be read
+
+
+def test_two_bundles_of_one_patient_are_not_put_together(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+
+    def bundle(name: str, *resources: object) -> None:
+        entries = [{"resource": one} for one in resources]
+        (folder / f"{name}.json").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
+
+    bundle("a", person("p1"), npc("p1"))
+    bundle("b", person("p1"), observation("p1"))
+    bundle("c", person("p2"), npc("p2"))
+    bundle("d", person("p2"), npc("p2"))  # the same file again
+    done = prescreened(bundle_source(folder), tmp_path / "run")
+    lost = results(tmp_path / "run")["Patient/p1"]
+    assert (lost["results"], lost["others"]) == ([], [])
+    assert lost["unread"] == {"Patient": "two Bundles of one id"}
+    assert results(tmp_path / "run")["Patient/p2"]["results"]
+    assert (done.manifest["counts"]["patients"], done.manifest["counts"]["judged"]) == (2, 1)
+    assert not done.whole
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def fetch_files(
     """
     patience = Patience(min(FILE_PATIENCE, patience.seconds), patience.sleep, patience.clock)
     if state.transaction_time != manifest.transaction_time:
-        state.transaction_time, state.kept = manifest.transaction_time, {}
+        state.drop_files()  # of another moment: the folder's reader would take them for this one's
+        state.transaction_time = manifest.transaction_time
         state.save()
     found = Fetched()
     if manifest.lacking:

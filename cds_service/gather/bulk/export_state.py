@@ -113,12 +113,17 @@ class State:
             return None
         return found
 
-    def forget(self) -> None:
-        """Remove the files: they belong to an export that is gone, and must not be mixed with those of another."""
+    def drop_files(self) -> None:
+        """Remove the files: they belong to another export or moment, and must not be mixed with those of this one."""
         for name in _ours(self.folder):
             (self.folder / name).unlink()
+        self.kept = {}
+
+    def forget(self) -> None:
+        """Remove what was fetched: it belongs to an export that is gone."""
+        self.drop_files()
         (self.folder / EXPORT_FILE).unlink(missing_ok=True)
-        self.status, self.transaction_time, self.kept, self.finished = None, "", {}, False
+        self.status, self.transaction_time, self.finished = None, "", False
         self.save()
 
 

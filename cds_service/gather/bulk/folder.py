@@ -17,10 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from cds_service.errors import RequestError
 from cds_service.facts.record import RESOURCE_TYPES
+from cds_service.gather.bulk.export_manifest import MORE_PAGES
 from cds_service.gather.json_text import read_json
 
 EVERY_TYPE: Final = "*"
 """Stands for all resource types in what is incomplete."""
+PART: Final = "the export was asked for a part of the records (_since, _typeFilter or another parameter)"
 MANIFESTS: Final = ("export.json", "manifest.json")
 _LINES: Final = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _MAX_MANIFEST: Final = 16 * 2**20
@@ -31,6 +33,18 @@ _OTHERS: Final = frozenset(
     """AllergyIntolerance CarePlan CareTeam Claim Coverage Device DiagnosticReport DocumentReference Encounter
     ExplanationOfBenefit Goal Group ImagingStudy Immunization Location MedicationDispense Organization Practitioner
     PractitionerRole Provenance Specimen ServiceRequest SupplyDelivery""".split()  # noqa: SIM905 (a list to read)
+)
+# Parameters of a request that leave no record out; any other may. Source: Bulk Data Access IG, "Query Parameters".
+_WHOLE: Final = frozenset(
+    [
+        "_type",
+        "_outputFormat",
+        "_format",
+        "_pretty",
+        "includeAssociatedData",
+        "organizeOutputBy",
+        "allowPartialManifests",
+    ]
 )
 _KNOWN: Final = (*RESOURCE_TYPES, "Patient", "Medication")
 
@@ -174,11 +188,16 @@ class _Export:
         ]
         if _objects(body.get("error")):
             told.append((EVERY_TYPE, "the export reports errors"))
+        if any(one.get("relation") == "next" for one in _objects(body.get("link"))):
+            told.append((EVERY_TYPE, MORE_PAGES))
+        asked = _parameters(body)
+        if not asked.keys() <= _WHOLE:
+            told.append((EVERY_TYPE, PART))
         return cls(
             types={name: str(one.get("type") or "") for name, one in items},
             counts={name: count for name, one in items if (count := _count(one)) is not None},
             aside=frozenset(aside),
-            requested=_requested(body),
+            requested=_requested(body, asked.get("_type", [])),
             incomplete=tuple(told),
         )
 
@@ -203,16 +222,21 @@ def _count(item: Mapping[str, Any]) -> int | None:
     return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
 
 
-def _requested(body: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the types that were asked for: our ``types``, else ``_type`` of the request; all when it has none."""
+def _parameters(body: Mapping[str, Any]) -> Mapping[str, list[str]]:
+    """Return the parameters of the request; none of one that was sent by POST."""
+    request = body.get("request")
+    try:
+        return parse_qs(urlsplit(request).query) if isinstance(request, str) else {}
+    except ValueError:
+        return {}
+
+
+def _requested(body: Mapping[str, Any], asked: Sequence[str]) -> frozenset[str] | None:
+    """Return the types that were asked for: our ``types``, else ``_type`` of the request.
+
+    A request without it says nothing: by POST the parameters are in its body, which no manifest repeats.
+    """
     types = body.get("types")
     if isinstance(types, list):
         return frozenset(str(one) for one in types)
-    request = body.get("request")
-    if not isinstance(request, str):
-        return None
-    try:
-        asked = parse_qs(urlsplit(request).query).get("_type", [])
-    except ValueError:
-        return None
-    return frozenset(name for one in asked for name in one.split(",")) if asked else frozenset(_KNOWN)
+    return frozenset(name for one in asked for name in one.split(",")) if asked else None

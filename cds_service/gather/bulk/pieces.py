@@ -123,6 +123,8 @@ class Lines:
 def _opened(path: Path, segment: Segment) -> IO[bytes]:
     """Open a file where the first line of the segment begins; one that began before belongs to the one before."""
     if segment.file.packed:
+        if not path.stat().st_size:  # no archive is: the download came to nothing, and gzip would call it read
+            raise EOFError
         return cast("IO[bytes]", gzip.open(path))
     file = path.open("rb", buffering=2**20)
     if segment.start:

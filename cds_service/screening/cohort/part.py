@@ -24,6 +24,7 @@ from cds_service.gather.duplicates import Found, base_of
 from cds_service.gather.subjects import patient_named, whose
 from cds_service.screening.cohort.judged import PATIENT, UNREADABLE_LINE, JudgeOne, PatientInput
 
+TWO_BUNDLES: Final = "two Bundles of one id"
 POINT_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
 
@@ -165,6 +166,8 @@ class _Patient:
             self.told.counts["resources"] += 1
             self.told.counts[cause] += 1
         self.there = True
+        if any(line != one.data for line in self.lines):  # each promises the whole record: they may be two people's
+            self.unread[PATIENT] = TWO_BUNDLES
         self.read[one.data] = body
         self.lines.append(one.data)
 

@@ -8,6 +8,7 @@ from cds_service.facts.record import RESOURCE_TYPES
 from cds_service.gather.bulk.drugs import write_drugs
 from cds_service.gather.bulk.folder import EVERY_TYPE, Folder
 from cds_service.gather.bulk.sorted_file import SortedFile
+from cds_service.screening.cohort.judged import PATIENT
 from cds_service.screening.cohort.source import FolderSource, Source
 from cds_service.screening.cohort.work import Bench
 
@@ -31,7 +32,7 @@ def make_plan(bench: Bench, source: Source) -> dict[str, Any]:
     incomplete = sorted(found)
     unread: dict[str, str] = {}
     for kind, why in incomplete:
-        if kind != "Patient":  # who is missing is missing; those who are there are judged
+        if kind != PATIENT:  # who is missing is missing; those who are there are judged
             unread.setdefault(kind, why)
     return {"unread": unread, "incomplete": incomplete}
 
@@ -52,10 +53,12 @@ def lines_by_file(source: FolderSource, pieces: list[SortedFile]) -> tuple[dict[
 
 
 def _not_read(folder: Folder, seen: set[str]) -> list[tuple[str, str]]:
-    if folder.requested is not None:
-        return [(kind, NOT_ASKED) for kind in RESOURCE_TYPES if kind not in folder.requested]
     there = {one.type for one in folder.files} | seen
-    return [(kind, NO_FILE) for kind in RESOURCE_TYPES if kind not in there]
+    # Without a Patient nobody is judged, whatever an export was asked for: that must not look like an empty clinic.
+    lost = [] if PATIENT in there else [(PATIENT, NO_FILE)]
+    if folder.requested is not None:
+        return lost + [(kind, NOT_ASKED) for kind in RESOURCE_TYPES if kind not in folder.requested]
+    return lost + [(kind, NO_FILE) for kind in RESOURCE_TYPES if kind not in there]
 
 
 def _miscounted(source: FolderSource, pieces: list[SortedFile]) -> list[tuple[str, str]]:
