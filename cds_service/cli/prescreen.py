@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import click
 
-from cds_service.bootstrap import exporting, reach, utc_now
+from cds_service.bootstrap import exporting, reach
 from cds_service.cli.doctor import server_to_read
 from cds_service.cli.evaluate import read_day
 from cds_service.cli.prescreen_told import Progress, print_finished
@@ -18,8 +19,8 @@ from cds_service.engines.spark import THIS_MACHINE
 from cds_service.errors import RequestError
 from cds_service.gather.bulk.export import fetch_export, parted
 from cds_service.gather.chart import PATIENT_ID
-from cds_service.present.cohort.outputs import write_outputs
-from cds_service.screening.cohort.job import Finished, Job, Tell, day_of_run, run
+from cds_service.present.cohort.outputs import check_formats, write_outputs
+from cds_service.screening.cohort.job import Job, Tell, day_of_run, run
 from cds_service.screening.cohort.judged import Task, rules_for, trials_of
 from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.cohort.served import server_source
@@ -82,10 +83,11 @@ def prescreen(
     stopped by Ctrl-C.
     """
     settings = load_settings()
-    day = read_day("--as-of", as_of) or day_of_run(out) or utc_now().date()
+    day = read_day("--as-of", as_of) or day_of_run(out) or date.today()
     task = Task(settings.site, day, read_day("--anchor", anchor), trials or None)
     if sum(one is not None for one in (bundles, ndjson, fhir, export)) != 1:
         raise RequestError("Give one source: --bundles, --ndjson, --fhir or --export.", field="SOURCE")
+    lists = _lists_wanted(formats)
     cluster = _cluster(engine, master, fhir, since)
     if fhir is None:
         if everybody or patients is not None:
@@ -108,7 +110,7 @@ def prescreen(
     except KeyboardInterrupt:
         click.echo("Stopped. What is done is kept: give the same command again to go on.", err=True)
         context.exit(STOPPED)
-    files = _lists(done, job, formats)
+    files = write_outputs(out, rules_for(task.site), lists) if lists else []
     if not quiet:
         print_finished(done, rules_for(task.site), out, files)
     context.exit(0 if done.whole else NOT_WHOLE)
@@ -176,9 +178,11 @@ def _ids(file: Path) -> tuple[str, ...]:
     return ids
 
 
-def _lists(done: Finished, job: Job, formats: str) -> list[Path]:
+def _lists_wanted(formats: str) -> list[str]:
     wanted = [] if formats == "-" else [one.strip() for one in formats.split(",") if one.strip()]
-    return write_outputs(job.out, rules_for(job.task.site), wanted) if wanted else []
+    if wanted:
+        check_formats(wanted)  # now, not after hours of judging
+    return wanted
 
 
 def _nothing() -> AbstractContextManager[None]:

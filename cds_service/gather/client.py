@@ -107,7 +107,7 @@ class FhirClient:
         Returns:
             What was found. Incomplete when some pages or records are missing, failed when nothing was read.
         """
-        parts = [self._whole(search.type, query) for query in search.queries(patient_id)]
+        parts = [self.whole(search.type, query) for query in search.queries(patient_id)]
         entries = tuple(entry for part in parts for entry in part.entries)
         troubles = [part.read for part in parts if not part.read.complete]
         if not troubles:
@@ -116,8 +116,13 @@ class FhirClient:
         read = Read.failed(troubles[0].why) if failed else Read.incomplete(troubles[0].why)
         return Harvest(entries, read, search.type)
 
-    def _whole(self, kind: str, query: Query) -> Harvest:
-        """Search; once more where the answer shows that the server wants to be asked otherwise."""
+    def whole(self, kind: str, query: Query) -> Harvest:
+        """Search, every page; once more where the answer shows that the server wants to be asked otherwise.
+
+        Args:
+            kind: the resource type.
+            query: the parameters, not yet encoded.
+        """
         first = self._paged(kind, query)
         if first.read in _FORGOTTEN:
             again = self._paged(kind, query)
@@ -128,7 +133,7 @@ class FhirClient:
             # Servers without links to further pages cut at `_count`; only `total` shows it.
             long = longer(query, _matches(first))
             again = self._paged(kind, long) if long else first
-            return again if again.read.complete else first
+            return again if again.read.complete or _matches(again) > _matches(first) else first
         return first
 
     def _plainer(self, kind: str, query: Query, refused: Harvest) -> Harvest:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import responses
 from click.testing import CliRunner, Result
 
@@ -105,6 +106,45 @@ def test_every_page_is_read_and_a_link_elsewhere_is_told(tmp_path: Path) -> None
     assert "another server" in why
 
 
+@pytest.mark.parametrize(("longest", "why"), [(1000, ""), (270, "fewer records than it announced")])
+@responses.activate
+def test_a_server_that_cuts_without_a_link_is_asked_for_a_longer_page(longest: int, why: str) -> None:
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        count = min(int(request.params["_count"]), longest)
+        return 200, {}, json.dumps({**searchset(*(person(f"p{n}") for n in range(min(count, 300)))), "total": 300})
+
+    responses.add_callback("GET", f"{BASE}/Patient", answer)
+    ids, told_ = bulk_server.every_patient(reach(FhirServer(base_url=BASE), Settings()))
+    assert len(ids) == min(300, longest)
+    assert told_ == "" if not why else why in told_
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}}, "reports an error"),
+        ({"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning"}]}}, ""),
+        ({}, "an entry could not be read"),
+        ({"resource": {"resourceType": "Patient"}}, "no id"),
+    ],
+)
+@responses.activate
+def test_what_came_along_with_the_patients_is_looked_at(entry: dict[str, Any], why: str) -> None:
+    body = searchset(person("a"))
+    body["entry"].append(entry)
+    responses.get(f"{BASE}/Patient", json=body)
+    ids, told_ = bulk_server.every_patient(reach(FhirServer(base_url=BASE), Settings()))
+    assert ids == {"a"}
+    assert told_ == "" if not why else why in told_
+
+
+@responses.activate
+def test_a_malformed_search_result_is_told() -> None:
+    responses.get(f"{BASE}/Patient", json={"resourceType": "Bundle", "type": "searchset", "entry": {"a": 1}})
+    with pytest.raises(GatherError, match="not a search result"):
+        bulk_server.every_patient(reach(FhirServer(base_url=BASE), Settings()))
+
+
 @responses.activate
 def test_a_server_that_does_not_answer_is_told() -> None:
     responses.get(f"{BASE}/Condition", status=403)
@@ -160,24 +200,58 @@ def test_a_server_that_goes_down_stops_the_run_and_what_was_read_is_kept(
 
     def read(_reach: Any, _plan: Any, patient: str) -> Any:
         asked.append(patient)
-        if not up and patient > "p029":
+        if not up and patient >= "p039":
             raise GatherError("The Patient could not be read (no connection).")
         body = json.dumps(person(patient)).encode()
         return record_of(PatientInput(patient, (body,)))
 
     assert record.patient.reference == "Patient/x"
     monkeypatch.setattr(served, "read_patient", read)
+    monkeypatch.setattr(served, "in_reach", lambda _reach: up)
     ids = tuple(f"p{n:03}" for n in range(50))
     job = Job(TASK, server_source(BASE, lambda _seconds: None, rules.library, (TRIAL,), ids), tmp_path / "run")  # type: ignore[arg-type,return-value]
     up = False
     with pytest.raises(GatherError, match="not in reach"):
         run(job, workers=1)
-    assert asked[-1] == "p032"  # three in a row
+    assert asked[-1] == "p039"  # the last of its batch: never kept as out of reach
     asked.clear()
     up = True
     run(job, workers=1)
     assert asked == list(ids[20:])  # the first batch was kept
     assert len(results(tmp_path / "run")) == 50
+    assert not any(one["unread"].get("Patient") for one in results(tmp_path / "run").values())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@responses.activate
+def test_a_patient_for_whom_the_connection_breaks_is_read_once_more(
+    times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def read(_reach: Any, _plan: Any, patient: str) -> Any:
+        tries.append(patient)
+        if len(tries) <= times:
+            raise GatherError("The Patient could not be read (no connection).")
+        return record_of(PatientInput(patient, (json.dumps(person(patient)).encode(),)))
+
+    monkeypatch.setattr(served, "read_patient", read)
+    responses.get(f"{BASE}/Patient", status=403)  # an answer too
+    record, unread = source(("a",)).read("a")
+    assert len(tries) == 2
+    assert (record == "") == (times == 2)
+    assert ("Patient" in unread) == (times == 2)
+
+
+@responses.activate
+def test_a_server_without_an_answer_is_not_in_reach() -> None:
+    server = reach(FhirServer(base_url=BASE), Settings())
+    assert not bulk_server.in_reach(server)  # nothing is registered: no connection
+    silent = responses.get(f"{BASE}/Patient", body=requests.ReadTimeout())
+    assert not bulk_server.in_reach(server)
+    responses.remove(silent)
+    responses.get(f"{BASE}/Patient", json=searchset())
+    assert bulk_server.in_reach(server)
 
 
 def test_a_record_that_was_read_is_put_together_the_same_from_what_was_kept() -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +271,26 @@ def test_wrong_options_are_told(options: list[str], why: str, population: Path, 
     told = CliRunner().invoke(main, ["prescreen", *named, "--out", str(tmp_path / "run")])
     assert told.exit_code == 2
     assert why in told.stderr
+
+
+def test_today_is_the_day_on_the_wall(population: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from cds_service.cli import main
+
+    utc = datetime.now(UTC)
+    monkeypatch.setenv("TZ", "<-12>12" if utc.hour < 11 else "<+14>-14")  # where it is another day than in UTC
+    time.tzset()
+    try:
+        given = ["prescreen", "--ndjson", str(population), "--out", str(tmp_path / "run"), "--workers", "1"]
+        done = CliRunner().invoke(main, [*given, "--format", "-"])
+        today = date.today()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert done.exit_code in (0, 6)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_bytes())
+    assert manifest["as_of"] == today.isoformat() != utc.date().isoformat()
 
 
 def _alive(group: int) -> bool:

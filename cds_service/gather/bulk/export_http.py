@@ -196,7 +196,7 @@ class ExportServer:
             return min(float(asked[:6]), LONGEST_WAIT)
         try:
             when = parsedate_to_datetime(asked)
-        except ValueError:
+        except (ValueError, OverflowError):  # no date, or one of a year that no calendar has
             return None
         seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - self.now()
         return min(max(seconds, 0.0), LONGEST_WAIT)

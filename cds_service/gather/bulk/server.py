@@ -6,15 +6,15 @@ Codes are searched one by one: ``code:below`` and beginnings of codes are not un
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cds_service.errors import GatherError
-from cds_service.facts.record import Record
-from cds_service.gather.bundle import bundle_entries, next_link
+from cds_service.facts.record import Completeness, Record
+from cds_service.gather.assemble import outcome_error
 from cds_service.gather.chart import PATIENT_ID, read_chart
 from cds_service.gather.client import FhirClient
-from cds_service.gather.plan import Plan
+from cds_service.gather.plan import Plan, Query
 from cds_service.gather.subjects import patient_named
 from cds_service.gather.transport import NO_CONNECTION, TIME_OUT
 
@@ -59,7 +59,7 @@ def patients_with(reach: Reach, codes: Sequence[str]) -> tuple[set[str], str]:
 def every_patient(reach: Reach) -> tuple[set[str], str]:
     """Find all patients; as :func:`patients_with`."""
     resources, why = _all_of(reach(FIND_SECONDS), "Patient", (("_count", _PAGE),))
-    ids = [str(one.get("id")) for one in resources]
+    ids = [str(one.get("id") or "") for one in resources]
     known = {one for one in ids if PATIENT_ID.fullmatch(one)}
     return known, why or (_WITHOUT_ID if len(known) < len(set(ids)) else "")
 
@@ -90,19 +90,24 @@ def read_patient(reach: Reach, plan: Plan, patient: str, sleep: Sleep = time.sle
     raise AssertionError("the last try returns or raises")  # pragma: no cover
 
 
-def _all_of(client: FhirClient, kind: str, query: Iterable[tuple[str, str]]) -> tuple[list[dict[str, Any]], str]:
+def in_reach(reach: Reach) -> bool:
+    """Say whether the server answers at all, be it with a refusal; no record is asked for."""
+    answer = reach(READ_SECONDS).ask("Patient", (("_summary", "count"),))
+    return answer.why not in (NO_CONNECTION, TIME_OUT)
+
+
+def _all_of(client: FhirClient, kind: str, query: Query) -> tuple[list[dict[str, Any]], str]:
     """Return every resource of one type that a search finds, and why that may not be all."""
-    answer = client.ask(kind, tuple(query))
-    if answer.body is None or answer.body.get("resourceType") != "Bundle":
-        raise GatherError(f"{kind} could not be searched ({answer.why or 'the answer was not a search result'}).")
-    entries = list(bundle_entries(answer.body))
-    link, why = next_link(answer.body), ""
-    if link is not None:
-        rest = client.follow(link, kind, entries)
-        if rest is None:
-            why = "a link to the next page leads to another server"
-        else:
-            entries += rest.entries
-            why = str(rest.read.why)
-    resources = [one for _, one in entries if isinstance(one, dict) and one.get("resourceType") == kind]
+    found = client.whole(kind, query)
+    if found.read.completeness is Completeness.FAILED:
+        raise GatherError(f"{kind} could not be searched ({found.read.why}).")
+    why = str(found.read.why)
+    resources = []
+    for _, one in found.entries:
+        if not isinstance(one, dict):
+            why = why or "an entry could not be read"
+        elif one.get("resourceType") == kind:
+            resources.append(one)
+        elif one.get("resourceType") == "OperationOutcome" and outcome_error(one):
+            why = why or "the answer reports an error"
     return resources, why

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from cds_service.errors import GatherError
 from cds_service.evaluation.judge import needed_codes
 from cds_service.facts.record import Record
-from cds_service.gather.bulk.server import Reach, every_patient, patients_with, read_patient
+from cds_service.gather.bulk.server import Reach, every_patient, in_reach, patients_with, read_patient
 from cds_service.gather.bulk.sorted_file import Kind, SortedFile, SortedWriter, write_whole
 from cds_service.gather.plan import make_plan
 from cds_service.gather.transport import NO_CONNECTION
@@ -21,8 +21,7 @@ from cds_service.screening.cohort.source import BATCH, MOST_PARTS, Patients, Ser
 from cds_service.screening.cohort.work import Bench
 from cds_service.trials.model import Library
 
-_GIVE_UP: Final = 3
-"""Patients in a row for whom there was no connection at all: then the server is down, not the patients missing."""
+_GONE: Final = "The server is not in reach. What was read is kept: run the same command again."
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ def server_source(
     codes = trigger_codes(library, trials)
     given = who if not isinstance(who, str) else ()
     asked = "\n".join([server, *(codes if who == "disease" else (who,) if isinstance(who, str) else sorted(set(who)))])
-    out_of_reach: list[str] = []
 
     def find() -> Patients:
         if who == "disease":
@@ -96,21 +94,26 @@ def server_source(
             ids, why = set(given), ""
         return Patients(tuple(sorted(ids)), why)
 
-    def read(patient: str) -> tuple[str, dict[str, str]]:
+    def once(patient: str) -> tuple[str, dict[str, str]]:
         try:
-            record = read_patient(reach, plan, patient)
+            return as_bundle(read_patient(reach, plan, patient))
         except GatherError as error:
-            if NO_CONNECTION in str(error):
-                out_of_reach.append(patient)
-                if len(out_of_reach) >= _GIVE_UP:
-                    raise GatherError(
-                        "The server is not in reach. What was read is kept: run the same command again."
-                    ) from None
             return "", {"Patient": str(error)}
-        out_of_reach.clear()
-        return as_bundle(record)
+
+    def read(patient: str) -> tuple[str, dict[str, str]]:
+        # What is kept is not read again: so no patient is kept as out of reach who could be read when the server is up.
+        read = once(patient)
+        if _cut_off(read) and in_reach(reach):
+            read = once(patient)  # it is up again, or breaks off for this patient alone
+        if _cut_off(read) and not in_reach(reach):
+            raise GatherError(_GONE)
+        return read
 
     return ServerSource(asked, find, read)
+
+
+def _cut_off(read: tuple[str, dict[str, str]]) -> bool:
+    return any(NO_CONNECTION in why for why in read[1].values())
 
 
 def fetch(source: ServerSource, found: Found, bench: Bench, tell: Callable[[str, int, int, int], None]) -> None:
