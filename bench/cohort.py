@@ -51,21 +51,22 @@ def cohort(patients: int = 60) -> Pair:
         assert any(line["others"] for line in lines)
 
     sides = {
-        "orjson, parsing alone": lambda: [orjson.loads(line) for one in given for line in one.lines],
+        "orjson, parsing alone": lambda: [orjson.loads(line) for one in given for line in (*one.lines, *one.drugs)],
         "ours": ours,
         "ours, every trial explained": all_explained,
-        "of it: strict JSON": lambda: [parse_line(line) for one in given for line in one.lines],
+        "of it: strict JSON": lambda: [parse_line(line) for one in given for line in (*one.lines, *one.drugs)],
         "of it: whose record": lambda: [record_of(one) for one in given],
     }
-    resources = sum(len(one.lines) for one in given) / len(given)
-    size = sum(len(line) for one in given for line in one.lines) / len(given) / 1000
+    resources = sum(len(one.lines) + len(one.drugs) for one in given) / len(given)
+    size = sum(len(line) for one in given for line in (*one.lines, *one.drugs)) / len(given) / 1000
     note = f"one patient of {patients} made-up ones, {resources:.0f} resources and {size:.0f} kB on average, 1 trial"
     return Pair("cohort", "orjson, parsing alone", sides, check, note, work=len(given))
 
 
 def _population(patients: int) -> Iterator[PatientInput]:
-    """Yield a population's patients; drugs that others point to are left with the patients who hold them."""
+    """Yield a population's patients, each with the drugs that its own records point to."""
     lines: dict[str, list[bytes]] = defaultdict(list)
+    drugs: dict[bytes, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "synth")
         made = CliRunner().invoke(main, ["synth", "--patients", str(patients), "--seed", "1", "--out", out])
@@ -73,9 +74,14 @@ def _population(patients: int) -> Iterator[PatientInput]:
         for file in sorted(Path(out).glob("*.ndjson")):
             for line in file.read_bytes().splitlines():
                 resource = json.loads(line)
+                if resource["resourceType"] == "Medication":
+                    drugs[f'"Medication/{resource["id"]}"'.encode()] = line
+                    continue
                 subject = resource.get("subject", {}).get("reference", "").removeprefix("Patient/")
                 if owner := resource["id"] if resource["resourceType"] == "Patient" else subject:
                     lines[owner].append(line)
     # Some made-up records name nobody who is in the population.
     known = [owner for owner, found in lines.items() if any(b'"resourceType":"Patient"' in line for line in found)]
-    yield from (PatientInput(owner, tuple(lines[owner])) for owner in sorted(known))
+    for owner in sorted(known):
+        held = b"\n".join(lines[owner])
+        yield PatientInput(owner, tuple(lines[owner]), tuple(line for name, line in drugs.items() if name in held))

@@ -11,21 +11,21 @@ from typing import Any, Final
 AS_OF: Final = date(2026, 3, 1)
 STORY: Final = Path(__file__).resolve().parents[1] / "fhir_examples" / "patients" / "candidate" / "bundle.json"
 
-# LOINC codes that a hospital sends all day; those marked True are read by the trials, here with older results.
+# LOINC codes that a hospital sends all day; the trials read the first six, here with older results.
 _RESULTS: Final = (
-    ("718-7", "Hemoglobin", "g/L", 121, True),
-    ("777-3", "Platelets", "10*9/L", 210, True),
-    ("1975-2", "Bilirubin total", "umol/L", 12, True),
-    ("1920-8", "AST", "U/L", 25, True),
-    ("1742-6", "ALT", "U/L", 24, True),
-    ("2160-0", "Creatinine", "umol/L", 78, True),
-    ("2951-2", "Sodium", "mmol/L", 140, False),
-    ("2823-3", "Potassium", "mmol/L", 4, False),
-    ("17861-6", "Calcium", "mmol/L", 2, False),
-    ("2345-7", "Glucose", "mmol/L", 5, False),
-    ("8867-4", "Heart rate", "/min", 72, False),
-    ("8310-5", "Body temperature", "Cel", 37, False),
-    ("9279-1", "Respiratory rate", "/min", 16, False),
+    ("718-7", "Hemoglobin", "g/L", 121),
+    ("777-3", "Platelets", "10*9/L", 210),
+    ("1975-2", "Bilirubin total", "umol/L", 12),
+    ("1920-8", "AST", "U/L", 25),
+    ("1742-6", "ALT", "U/L", 24),
+    ("2160-0", "Creatinine", "umol/L", 78),
+    ("2951-2", "Sodium", "mmol/L", 140),
+    ("2823-3", "Potassium", "mmol/L", 4),
+    ("17861-6", "Calcium", "mmol/L", 2),
+    ("2345-7", "Glucose", "mmol/L", 5),
+    ("8867-4", "Heart rate", "/min", 72),
+    ("8310-5", "Body temperature", "Cel", 37),
+    ("9279-1", "Respiratory rate", "/min", 16),
 )
 _PROBLEMS: Final = (("I10", "Essential hypertension"), ("E78.5", "Hyperlipidaemia"), ("K21.9", "Reflux disease"))
 _DRUGS: Final = (("C09AA05", "ramipril"), ("C10AA05", "atorvastatin"), ("A02BC01", "omeprazole"))
@@ -55,7 +55,7 @@ def _day(draw: random.Random, first: int = 30, last: int = 3000) -> str:
 
 
 def _result(draw: random.Random, subject: str) -> dict[str, Any]:
-    code, name, unit, middle, _ = draw.choice(_RESULTS)
+    code, name, unit, middle = draw.choice(_RESULTS)
     value = round(middle * draw.uniform(0.9, 1.1), 1)
     measure = {"unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
     return {

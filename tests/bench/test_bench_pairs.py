@@ -52,3 +52,22 @@ def test_sides_that_differ_are_never_timed():
 
     with pytest.raises(AssertionError, match="differ"):
         measure(Pair("x", "a", {"a": pytest.fail}, differ))
+
+
+def test_what_a_case_started_is_stopped_though_its_sides_differ():
+    def differ():
+        raise AssertionError("the sides differ")
+
+    stopped = []
+    with pytest.raises(AssertionError, match="differ"):
+        measure(Pair("x", "a", {"a": pytest.fail}, differ, done=lambda: stopped.append(True)))
+    assert stopped == [True]
+
+
+def test_a_long_case_is_timed_three_times_by_its_own_clock():
+    calls = []
+    now = iter(range(100))
+    told = measure(
+        Pair("x", "a", {"a": lambda: calls.append(1)}, lambda: None, clock=lambda: float(next(now)), long=True)
+    )
+    assert (len(calls), told["rounds"], told["sides"]["a"]["microseconds"]) == (3, 3, 1e6)
