@@ -310,7 +310,7 @@ def test_answers_at_the_deadline_whatever_the_server_does(stub, speak):
     started = time.monotonic()
     jobs = {search.type: lambda search=search: reader.search(search, "p1").read for search in make_plan({}).searches}
     results = reader.together(jobs, Read.failed("time-out"))
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 1.4  # the deadline and a second
     assert results == {name: Read.failed("time-out") for name in KEYS}
 
 

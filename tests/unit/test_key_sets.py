@@ -324,7 +324,7 @@ def test_headers_that_drip_hold_nobody():
         began = time.monotonic()
         try:
             assert fetch(f"http://127.0.0.1:{door.getsockname()[1]}/", seconds=0.3).body is None
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 2
         finally:
             enough.set()
         thread.join()
