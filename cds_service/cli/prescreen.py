@@ -20,7 +20,7 @@ from cds_service.errors import RequestError
 from cds_service.gather.bulk.export import fetch_export, parted
 from cds_service.gather.chart import PATIENT_ID
 from cds_service.present.cohort.outputs import check_formats, write_outputs
-from cds_service.screening.cohort.job import Job, Tell, day_of_run, run
+from cds_service.screening.cohort.job import Job, day_of_run, run
 from cds_service.screening.cohort.judged import Task, rules_for, trials_of
 from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.cohort.served import server_source
@@ -191,6 +191,3 @@ def _nothing() -> AbstractContextManager[None]:
 
 def _silent(_step: str, _done: int, _count: int, _patients: int) -> None:
     """Tell nobody."""
-
-
-__all__ = ["NOT_WHOLE", "STOPPED", "Tell", "prescreen"]

@@ -24,7 +24,7 @@ _NOT_SENT: Final = say("not sent, and no FHIR server to ask")
 # No "?" before the type: a reference would then be any question to the server, asked with the call's token.
 _DRUG_REFERENCE: Final = re.compile(r"([^?#]*/)?Medication/[A-Za-z0-9.\-]{1,64}")
 _DRUG: Final = say("a Medication that it points to could not be read")
-_POINTS_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
+POINT_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
 
 def read_chart(prefetch: Mapping[str, Any], plan: Plan, patient_id: str, client: FhirClient | None) -> Record:
@@ -111,7 +111,7 @@ def _with_drugs(
 ) -> Record:
     """Read the Medications that statements, requests and administrations point to, and put them in."""
     wanted: dict[str, set[str]] = {}
-    for name in _POINTS_TO_DRUGS:
+    for name in POINT_TO_DRUGS:
         for source in record.resources.get(name, ()):
             reference = drug_reference(source.body)
             if reference and "/".join(reference.split("/")[-2:]) not in record.medications:

@@ -186,7 +186,7 @@ class FhirClient:
                 if link is None:
                     why = _FEWER if total > len(matches) else ""
                     break
-                url = self.origin.instead_of(self.aliases, _joined(url, link))
+                url = self.origin.instead_of(self.aliases, joined(url, link))
         if not why:
             return Harvest(tuple(entries), Read(), asked)
         first_failed = len(seen) == 1 and not entries and why not in (_LOOP, _CAP, _FEWER, _FOREIGN)
@@ -234,7 +234,7 @@ class FhirClient:
             asked: the resource type searched for.
             before: entries of the pages already read.
         """
-        url = self.origin.instead_of(self.aliases, _joined(f"{self.origin.base}/{asked}", link))
+        url = self.origin.instead_of(self.aliases, joined(f"{self.origin.base}/{asked}", link))
         return self.pages(url, asked, before) if self.origin.allows(url) else None
 
     def _url(self, resource_type: str, query: Sequence[tuple[str, str]]) -> str:
@@ -287,7 +287,7 @@ def _work(waiting: deque[tuple[Future[T], Callable[[], T]]]) -> None:
             future.set_exception(error)
 
 
-def _joined(url: str, link: str) -> str:
+def joined(url: str, link: str) -> str:
     """Resolve a link; one that cannot be is left as it is, for the origin check to refuse."""
     try:
         return urljoin(url, link)

@@ -55,7 +55,7 @@ def assert_same(local, spark):
 def test_the_stories_as_bundles_and_as_parquet(both):
     local, spark = both(bundle_source(STORIES, part_bytes=150_000))
     assert_same(local, spark)
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="extra: dev")
     rows = parquet.read_table(spark / "results.parquet").to_pylist()
     lines = [json.loads(line) for line in (local / "results.jsonl").read_bytes().splitlines()]
     told = [(one["patient"], each["status"]) for one in lines for each in (*one["results"], *one["others"])]

@@ -16,14 +16,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
 
 import requests
 import urllib3
 
 from cds_service.errors import ConfigError, RequestError
 from cds_service.gather.access import Grant
-from cds_service.gather.client import FhirClient
+from cds_service.gather.client import FhirClient, joined
 from cds_service.gather.json_text import read_json
 from cds_service.gather.origin import Origin
 from cds_service.gather.transport import NO_CONNECTION, TIME_OUT
@@ -132,7 +131,7 @@ class ExportServer:
                 body.why,
                 body=body.body,
                 wait=self._wait(response),
-                location=_joined(url, place) if place else "",
+                location=joined(url, place) if place else "",
                 progress=_per_cent(response.headers.get("X-Progress", "")),
             )
 
@@ -323,13 +322,6 @@ def _put(file: int, data: bytes) -> None:
 def _host(origin: Origin) -> Origin:
     """The whole host: status and files of an export need not lie below the base."""
     return Origin(origin.scheme, origin.host, origin.port, ())
-
-
-def _joined(url: str, link: str) -> str:
-    try:
-        return urljoin(url, link)
-    except ValueError:
-        return link
 
 
 def _per_cent(text: str) -> int | None:

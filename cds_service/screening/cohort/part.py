@@ -19,13 +19,12 @@ from cds_service.gather.bulk.folder import EVERY_TYPE
 from cds_service.gather.bulk.resource_line import parse_line, type_told
 from cds_service.gather.bulk.sorted_file import Kind, Stored
 from cds_service.gather.bundle import bundle_entries, one_patient
-from cds_service.gather.chart import drug_reference
+from cds_service.gather.chart import POINT_TO_DRUGS, drug_reference
 from cds_service.gather.duplicates import Found, base_of
 from cds_service.gather.subjects import patient_named, whose
 from cds_service.screening.cohort.judged import PATIENT, UNREADABLE_LINE, JudgeOne, PatientInput
 
 TWO_BUNDLES: Final = "two Bundles of one id"
-POINT_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
 
 NOT_JUDGED: Final = '"results":[],"others":[],"unread":{"Patient":'
