@@ -104,12 +104,33 @@ def diagnose(chart: Chart) -> Diagnosis:
     stages = tuple(stage_records(chart, about, conditions, options))
     times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
     extent = tuple(extent_records(about, _extent_asked(chart)))
-    times += [one.when for one in (*stages, *extent) if one.when is not None and one.usable]
     histology = chart.value_sets[options["histology_observation_value_set"]]
-    times += [entry.when for entry in about if entry.when is not None and entry.usable and entry.code.find(histology)]
-    onset = earliest(times)
+    reports = [entry for entry in about if entry.when is not None and entry.code.find(histology)]
+    times += [entry.when for entry in reports if entry.when is not None and entry.usable]
+    staged = [one.when for one in (*stages, *extent) if one.when is not None and one.usable]
+    onset = earliest([*times, *staged])
+    if onset is not None and not times:
+        onset = _perhaps_earlier(onset, _unsure(chart, options), reports)
     treatments = classify_treatments(chart, onset, conditions, bool(others), options)
     return Diagnosis(conditions, onset, treatments, stages, others, concerned, extent)
+
+
+def _unsure(chart: Chart, options: Mapping[str, Any]) -> list[ConditionEntry]:
+    """Return the entries of the disease that nobody has confirmed or refuted."""
+    sites = [chart.value_sets[name] for name in options["site_value_sets"]]
+    return [entry for entry in chart.conditions if entry.unsure and any(entry.code.find(one) for one in sites)]
+
+
+def _perhaps_earlier(onset: When, unsure: Sequence[ConditionEntry], reports: Sequence[ObservationEntry]) -> When:
+    """Stretch an onset that staging alone dates back to what is not final but older.
+
+    A staging of months later would else date the disease, and be taken for the one at diagnosis: an M0 after a good
+    response would then deny the spread that was there before. Where a confirmed entry or a final report dates the
+    disease, it alone counts.
+    """
+    days = [when.first for entry in unsure for when in (entry.onset, entry.recorded) if when is not None]
+    days += [report.when.first for report in reports if report.when is not None]
+    return When(min([onset.first, *days]), onset.last)
 
 
 def _extent_asked(chart: Chart) -> Mapping[Axis, Sequence[ValueSet]]:
