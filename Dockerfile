@@ -17,7 +17,7 @@ RUN python -m venv /opt/venv
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY cds_service ./cds_service
 COPY rules ./rules
-RUN /opt/venv/bin/pip install --constraint requirements.lock .
+RUN /opt/venv/bin/pip install --constraint requirements.lock '.[postgresql]'
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="cds-service" \

@@ -13,7 +13,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check docs-tables fuzz bench soak lint format languages lock clean clients chromium nginx .venv .venv-fhir
+.PHONY: help demo serve test check docs-tables fuzz bench soak lint format languages lock clean clients chromium nginx postgresql .venv .venv-fhir
 
 help:  ## show this list
 	@grep -hE '^[.a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([.a-z-]+):[^#]*## /\1\t/' \
@@ -28,7 +28,7 @@ serve: .venv/.runtime  ## the service alone, with your settings
 # CI installs the browser and the foreign clients by itself; elsewhere their tests are skipped until `make clients`.
 CLIENTS := .venv-healthchain/.installed .axe/.$(AXE) chromium nginx
 # So it does with the other FHIR servers of the tests (docs/servers.md).
-SERVERS := .medplum/.installed .hapi/.installed
+SERVERS := .medplum/.installed .hapi/.installed postgresql
 # And Spark, which is large (docs/prescreen-bulk-and-spark.md); Java 17 it does not install.
 ENGINES := .venv/.$(SPARK)
 
@@ -59,9 +59,10 @@ fuzz: .venv/.dev  ## the property tests with many more examples (FUZZ_EXAMPLES=5
 bench: .venv/.dev  ## how fast, as ratios to a parser and rules written by hand (BENCH="trials-1000", --json FILE): docs/benchmarks.md
 	$(BIN)/python -m bench $(BENCH)
 
-soak: .venv/.dev  ## a thousand charts from a FHIR server that stalls at random, and how late each was; prescreening runs killed 50 times
+soak: .venv/.dev  ## a thousand charts from a FHIR server that stalls at random, and how late each was; prescreening runs killed 50 times, writers of the store 500 times
 	$(BIN)/python -m tests.faults.random_stalls
 	KILLS=50 $(BIN)/python -m pytest -q tests/cohort/test_kills.py
+	KILLS=500 $(BIN)/python -m pytest -q tests/store/test_store_kills.py
 
 lint: .venv/.dev  ## style, types and import layers; changes nothing
 	$(BIN)/ruff check .
@@ -101,7 +102,7 @@ clean:  ## remove what was installed and built
 .venv: .venv/.dev  ## install the service and what its tests need
 .venv-fhir: .venv-fhir/.installed  ## install the demo FHIR server
 
-clients: $(CLIENTS)  ## install what the tests of browsers, other clients and the proxy need: chromium and nginx (Debian, as root), axe-core (npm), HealthChain
+clients: $(CLIENTS)  ## install what the tests of browsers, other clients and the proxy need: chromium, Chinese fonts and nginx (Debian, as root), axe-core (npm), HealthChain
 .venv/bin/python .venv-fhir/bin/python .venv-healthchain/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or later is needed; name it: make PYTHON=python3.12 ...' >&2; exit 1; }
@@ -159,7 +160,13 @@ hapi: .hapi/.installed  ## assemble the third FHIR server of the tests: HAPI FHI
 chromium:
 	@command -v chromium >/dev/null || { echo 'Installing chromium from Debian ...'; apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@test -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc || { echo 'Installing fonts-noto-cjk from Debian ...'; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends fonts-noto-cjk >/dev/null; }
 
 nginx:
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || { echo 'Installing nginx from Debian ...'; apt-get update -qq \
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+
+postgresql:  ## install the database server of the store's tests from Debian, as root; they run one of their own (docs/store.md)
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo 'Installing PostgreSQL from Debian ...'; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }

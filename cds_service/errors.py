@@ -6,6 +6,7 @@
       ConfigError    the operator's fault: refuse to start, say which setting      exit 12
       RuleError      the rule author's fault: every complaint at once, file:line   exit 10
       RequestError   the caller's fault: 400 with an OperationOutcome              exit 2
+        EditedMeanwhileError  somebody else edited it first: 409
       AuthError      the caller is not who it must be: 401, the reason in the log  exit 4
       GatherError    the FHIR server's fault: nothing could be judged, 412         exit 3
       UnavailableError  something of ours is down for now: 503                        exit 5
@@ -77,6 +78,14 @@ class RequestError(CdsServiceError):
         super().__init__(message)
         self.field = field
         self.status = status
+
+
+class EditedMeanwhileError(RequestError):
+    """Somebody else edited an entry between its reading and this edit: 409; look at it again, then decide."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("Somebody else edited this entry meanwhile; read it again.", field="version", status=409)
 
 
 class GatherError(CdsServiceError):

@@ -41,7 +41,9 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 # What `make check` leaves to `make test`, by folder or file.
 MARKS = {
-    **dict.fromkeys(("charts", "property", "third_party", "browser", "clients", "cohort", "bench", "faults"), "slow"),
+    **dict.fromkeys(
+        ("charts", "property", "third_party", "browser", "clients", "cohort", "bench", "faults", "store"), "slow"
+    ),
     **dict.fromkeys(
         (
             "test_suite.py",

@@ -9,10 +9,13 @@ from typing import Any, Final
 import click
 
 from cds_service import __version__
+from cds_service.cli.tongue import terminal_language, told
 from cds_service.errors import CdsServiceError, RequestError
 
 # Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
 _COMMANDS: Final = (
+    "audit",
+    "backup",
     "conformance",
     "demo",
     "doctor",
@@ -22,17 +25,32 @@ _COMMANDS: Final = (
     "keys",
     "outputs",
     "prescreen",
+    "restore",
     "rules",
     "score",
     "serve",
     "sites",
     "synth",
     "why-not",
+    "worklist",
 )
 
 
 class Commands(click.Group):
-    """Commands found by module name, and our errors told without a traceback."""
+    """Commands found by module name, and our errors told without a traceback; in the terminal's language."""
+
+    chinese = False
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run as a program; where the terminal is Chinese, a copy of the commands that is Chinese too."""
+        if terminal_language() == "en":
+            return super().main(*args, **extra)
+        from cds_service.cli.chinese_help import click_in_chinese, in_chinese
+
+        twin = in_chinese(self)
+        twin.chinese = True
+        with click_in_chinese():
+            return super(Commands, twin).main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands that are installed."""
@@ -43,6 +61,10 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command = getattr(importlib.import_module(_module(cmd_name)), cmd_name.replace("-", "_"))
+        if self.chinese and isinstance(command, click.Command):
+            from cds_service.cli.chinese_help import in_chinese
+
+            return in_chinese(command)
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -61,7 +83,7 @@ def _module(name: str) -> str:
 
 def _line(error: CdsServiceError) -> str:
     """Return the error for stderr; the field of a wrong input always shows."""
-    text = str(error)
+    text = told(error)
     if isinstance(error, RequestError) and error.field not in text:
         text = f"{error.field}: {text}"
     return f"cds-service: {text}"

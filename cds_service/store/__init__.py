@@ -1,4 +1,4 @@
-"""What must be remembered between calls: used tokens, cards that were sent, and what became of them."""
+"""What must be remembered between calls: used tokens, cards and what became of them, the worklist and its audit."""
 
 from cds_service.store.counts import Count
 from cds_service.store.feedback import Answer, CardFeedback, Kind, Override, SentCard

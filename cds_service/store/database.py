@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,6 +22,18 @@ log = logging.getLogger("cds_service.store")
 
 BUSY_SECONDS: Final = 5.0
 _IMMEDIATE: Final = "cds_immediate"
+# PostgreSQL: nothing waits for ever, neither for a server that does not answer nor for a lock, a statement or us.
+_STATEMENT_SECONDS: Final = 30
+_POSTGRESQL: Final = {
+    "connect_timeout": BUSY_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+    "application_name": "cds-service",
+    "options": f"-c lock_timeout={BUSY_SECONDS:.0f}s -c statement_timeout={_STATEMENT_SECONDS}s"
+    f" -c idle_in_transaction_session_timeout={_STATEMENT_SECONDS}s",
+}
 
 
 def read_url(text: str) -> URL:
@@ -35,6 +48,10 @@ def read_url(text: str) -> URL:
         raise ConfigError("Setting store: not a database URL, such as sqlite:////var/lib/cds/store.db.") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigError("Setting store: give a sqlite or postgresql URL.")
+    if url.get_backend_name() == "postgresql":
+        if url.drivername not in ("postgresql", "postgresql+psycopg"):
+            raise ConfigError("Setting store: the only driver for PostgreSQL is psycopg; write postgresql://...")
+        return url.set(drivername="postgresql+psycopg")
     # With "uri=true" a name may mean memory after all, where each worker would take a used token again.
     if url.get_backend_name() == "sqlite" and url.query:
         raise ConfigError("Setting store: nothing may follow the path of a sqlite file.")
@@ -54,7 +71,11 @@ def make_engine(url: URL, *, create: bool) -> Engine:
     """
     try:
         if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True, pool_timeout=BUSY_SECONDS, hide_parameters=True)
+            # What the URL itself says wins.
+            arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
+            return create_engine(
+                url, connect_args=arguments, pool_pre_ping=True, pool_timeout=BUSY_SECONDS, hide_parameters=True
+            )
         options: dict[str, Any] = {
             "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
             "pool_timeout": BUSY_SECONDS,
@@ -66,7 +87,9 @@ def make_engine(url: URL, *, create: bool) -> Engine:
             _make_file(Path(url.database or ""), create)
         engine = create_engine(url, hide_parameters=True, **options)
     except (NoSuchModuleError, ImportError):
-        raise ConfigError("Setting store: the driver of this database is not installed.") from None
+        raise ConfigError(
+            "Setting store: the driver of this database is not installed; pip install 'cds-service[postgresql]'."
+        ) from None
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
@@ -85,6 +108,7 @@ def _set_up(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction of its own: see _begin
     connection.execute("PRAGMA synchronous=FULL")  # an answer that says "stored" survives a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten
 
 
 def _begin(connection: Connection) -> None:
@@ -99,8 +123,8 @@ def writing(engine: Engine, *, patience: float | None = None) -> Iterator[Connec
 
     Args:
         engine: of the database.
-        patience: seconds to wait for another writer, where it is not the usual; for SQLite, and for the connection's
-            whole life.
+        patience: seconds to wait for another writer, where it is not the usual; for SQLite, for the connection's whole
+            life.
 
     Raises:
         UnavailableError: the database does not answer, is locked for too long, full or broken.
@@ -110,19 +134,25 @@ def writing(engine: Engine, *, patience: float | None = None) -> Iterator[Connec
             plain.connection.cursor().execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection = plain.execution_options(**{_IMMEDIATE: True})
         with connection.begin():
+            if patience is not None and engine.dialect.name == "postgresql":
+                for name in ("lock_timeout", "statement_timeout"):
+                    connection.exec_driver_sql(f"SET LOCAL {name} = {int(patience * 1000)}")
             yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads.
+    """Open a transaction that only reads: all its statements see the same moment.
 
     Raises:
         UnavailableError: the database does not answer, or holds what cannot be read.
     """
     try:
-        with failing_as_unavailable(), engine.connect() as connection, connection.begin():
-            yield connection
+        with failing_as_unavailable(), engine.connect() as plain:
+            moment = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+            connection = plain.execution_options(**moment)
+            with connection.begin():
+                yield connection
     except ValueError as error:
         # A row that somebody else wrote, or a newer version of us: no reason to fail a call that can do without.
         log.error("the store holds a row that cannot be read: %s", type(error).__name__)
@@ -135,7 +165,19 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     The database decides, not a look beforehand: two workers may come in the same moment.
     """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).values(**row).on_conflict_do_nothing()).rowcount == 1
+    # What comes back is told by both; the number of rows of an INSERT is not.
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(literal(1))
+    return connection.execute(statement).first() is not None
+
+
+def clear_traces(engine: Engine) -> None:
+    """Let nothing that was removed stay readable in SQLite's write-ahead log, as far as no reader holds it."""
+    if engine.dialect.name == "sqlite" and not in_memory(engine.url):
+        with (
+            closing(sqlite3.connect(engine.url.database or "", timeout=BUSY_SECONDS)) as driver,
+            suppress(sqlite3.Error),
+        ):
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

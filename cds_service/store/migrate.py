@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.errors import ConfigError, UnavailableError
+from cds_service.store import audit_schema, worklist_schema  # noqa: F401 - their tables join the metadata
 from cds_service.store.database import BUSY_SECONDS, reading, writing
 from cds_service.store.schema import NEWEST, metadata
 

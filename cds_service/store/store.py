@@ -8,11 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from cds_service.store import feedback, tokens
+from cds_service.errors import ConfigError
+from cds_service.store import feedback, own_secrets, tokens
 from cds_service.store.counts import Count, count
 from cds_service.store.database import in_memory, make_engine, read_url, reading, writing
 from cds_service.store.feedback import CardFeedback, Override, SentCard
 from cds_service.store.migrate import prepare
+from cds_service.store.worklist_store import WorklistStore
 
 
 class Store:
@@ -31,6 +33,27 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    @property
+    def worklist(self) -> WorklistStore:
+        """The worklist in this database."""
+        return WorklistStore(self._engine, owner=self)
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 random bytes that were made once for this database.
+
+        Args:
+            name: what they are for; of ours.
+
+        Raises:
+            UnavailableError: the store is down.
+        """
+        with reading(self._engine) as connection:
+            found = own_secrets.get(connection, name)
+        if found is None:
+            with writing(self._engine) as connection:
+                found = own_secrets.make(connection, name)
+        return found
 
     def use_token(self, issuer: str, jti: str, until: datetime, now: datetime) -> bool:
         """Use a token once.
@@ -144,7 +167,11 @@ def open_store(url: str, *, create: bool = True) -> Store:
     parsed = read_url(url)
     engine = make_engine(parsed, create=create)
     memory = in_memory(parsed)
-    prepare(engine, memory=memory)
+    try:
+        prepare(engine, memory=memory)
+    except ConfigError:
+        engine.dispose()
+        raise
     if not memory:
         engine.dispose()  # a server that forks its workers now hands no open connection on
     return Store(engine)

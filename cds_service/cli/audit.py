@@ -1,0 +1,52 @@
+"""``cds-service audit``: whether the audit is as it was written."""
+
+from __future__ import annotations
+
+import click
+
+from cds_service.errors import ConfigError
+from cds_service.settings import load_settings
+from cds_service.store import Store, open_store
+
+
+@click.group()
+def audit() -> None:
+    """Look after the audit: who saw and did what in the worklist."""
+
+
+@audit.command()
+@click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
+@click.option(
+    "--last", metavar="NUMBER:DIGEST", help="A last row that was written down before: it must still be there."
+)
+@click.pass_context
+def verify(ctx: click.Context, url: str | None, last: str | None) -> None:
+    """Verify every row of the audit; exit with 1 if one was changed or is missing.
+
+    Rows cut off at the end show only against a NUMBER:DIGEST that was kept elsewhere: this command and backup print it.
+    """
+    chosen = url or load_settings().store
+    if chosen == "sqlite://":
+        raise ConfigError("Setting store: the database in memory belongs to a running service; name another (--store).")
+    store = open_store(chosen, create=False)
+    try:
+        bad = store.worklist.verify_audit()
+        number, digest = store.worklist.audit_tip()
+        cut = last is not None and not _there(store, last)
+    finally:
+        store.close()
+    if bad is not None:
+        click.echo(f"Row {bad} of the audit is not as it was written, or missing.", err=True)
+    elif cut:
+        click.echo(f"The audit has {number} rows, and the one that --last names is not among them.", err=True)
+    else:
+        click.echo(f"{number} rows, all as they were written." + (f" The last: {number}:{digest}" if number else ""))
+    ctx.exit(1 if bad is not None or cut else 0)
+
+
+def _there(store: Store, last: str) -> bool:
+    number, _, digest = last.partition(":")
+    if not (number.isascii() and number.isdecimal() and len(number) < 10 and digest):
+        raise ConfigError("--last: write NUMBER:DIGEST, as this command prints it.")
+    rows = store.worklist.audit(before=int(number) + 1, limit=1)
+    return [(one.number, one.digest) for one in rows] == [(int(number), digest)]

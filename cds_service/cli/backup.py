@@ -1,0 +1,35 @@
+"""``cds-service backup``: a copy of the store in one file, taken while the service runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cds_service.settings import load_settings
+from cds_service.store.backup import Copied, back_up
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
+@click.pass_context
+def backup(ctx: click.Context, file: Path, url: str | None) -> None:
+    """Write a copy of the store to FILE, which must not be there yet. The service may go on writing.
+
+    The copy holds patient data and people's decisions: keep it like the chart. For PostgreSQL use pg_dump. Exits with 1
+    when the copy is written, but a row of the audit was changed or is missing.
+    """
+    copied = back_up(url or load_settings().store, file)
+    click.echo(f"{file}: {told(copied)}")
+    if copied.bad is not None:
+        click.echo(f"Row {copied.bad} of the audit is not as it was written, or missing.", err=True)
+        ctx.exit(1)
+
+
+def told(copied: Copied) -> str:
+    """Say what a copy holds, in numbers; the last digest is worth writing down elsewhere."""
+    entries = f"{copied.entries} {'entry' if copied.entries == 1 else 'entries'} of the worklist"
+    if not copied.audit:
+        return f"{entries}, no audit."
+    return f"{entries}, {copied.audit} rows of the audit, the last {copied.audit}:{copied.digest}."

@@ -1,0 +1,147 @@
+"""Laws of the worklist's store, whatever is taken, decided and noted in whatever order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cds_service.errors import EditedMeanwhileError, RequestError
+from cds_service.store import Store, open_store
+from cds_service.store.worklist import Entry, EntryState, Wanted
+from tests.store.made_screenings import DAY, NOW, attestation, chart, differs, judged, person
+
+TRIALS = ("NCT1", "NCT2")
+
+takes = st.tuples(
+    st.just("take"),
+    st.integers(1, 2),  # person
+    st.sampled_from(TRIALS),
+    st.sampled_from("ab"),  # content of the chart
+    st.integers(-1, 0),  # day
+    st.sampled_from(["", "sha256:attested"]),
+)
+edits = st.tuples(
+    st.sampled_from(["decide", "note", "assign", "attest", "withdraw", "acknowledge"]),
+    st.integers(1, 2),
+    st.sampled_from(TRIALS),
+    st.sampled_from(EntryState),
+    st.booleans(),  # on the version that is there, or on one before
+)
+STATUS = {"a": "candidate", "b": "excluded"}
+
+
+@dataclass
+class Expected:
+    """What one entry must be."""
+
+    keys: set[object] = field(default_factory=set)
+    state: EntryState = EntryState.NEW
+    assignee: str = ""
+    version: int = 1
+    told: list[str] = field(default_factory=list)
+    latest: tuple[Any, ...] = ()
+    seen: tuple[Any, ...] = ()
+    attested: bool = False
+
+    @property
+    def touched(self) -> bool:
+        done = {"noted", "attested"} & set(self.told)
+        return self.state is not EntryState.NEW or bool(self.assignee) or bool(done)
+
+
+def entry_of(store: Store, number: int, trial: str) -> Entry | None:
+    page = store.worklist.entries(trial, wanted=Wanted(text=f"Wang {number}"))
+    assert page.total <= 1
+    return page.entries[0] if page.entries else None
+
+
+def take(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...], minute: int) -> None:
+    _, number, trial, content, day, attested = operation
+    new = judged(STATUS[content], trial=trial, as_of=DAY + timedelta(days=day), attested=attested)
+    now = NOW + timedelta(minutes=minute)
+    store.worklist.take(person(number), chart(content), [new], differs=differs, now=now)
+    one = expected.setdefault((number, trial), Expected())
+    key = (day, content, attested)
+    one.keys.add(key)
+    if key != one.latest and (not one.latest or day >= one.latest[0]):
+        one.seen = one.seen if one.touched else key
+        one.latest = key
+        one.told.append("screened")
+
+
+def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]) -> None:
+    what, number, trial, state, current = operation
+    entry, one = entry_of(store, number, trial), expected.get((number, trial))
+    if entry is None or one is None:
+        assert (entry, one) == (None, None)
+        return
+    version, worklist = one.version - (not current), store.worklist
+    if what == "note":
+        worklist.note(entry.id, text=state.value, who="Li", now=NOW)
+        one.told.append("noted")
+        return
+    calls = {
+        "decide": lambda: worklist.decide(entry.id, version, state=state, who="Li", now=NOW),
+        "assign": lambda: worklist.assign(entry.id, version, assignee=state.value, who="Li", now=NOW),
+        "attest": lambda: worklist.attest(entry.id, version, attestation(trial=trial), now=NOW),
+        "withdraw": lambda: worklist.withdraw(entry.id, version, "life-expectancy", who="Li", now=NOW),
+        "acknowledge": lambda: worklist.acknowledge(entry.id, version, screening=entry.latest.id, who="Li", now=NOW),
+    }
+    if not current:
+        with pytest.raises(EditedMeanwhileError):
+            calls[what]()
+        return
+    if what == "withdraw" and not one.attested:
+        with pytest.raises(RequestError):
+            calls[what]()
+        return
+    calls[what]()
+    one.version += 1
+    if what == "decide":
+        one.state = state
+    elif what == "assign":
+        one.assignee = state.value
+    elif what == "acknowledge":
+        one.seen = one.latest
+    else:
+        one.attested = what == "attest"
+    past = {"decide": "decided", "assign": "assigned", "attest": "attested", "withdraw": "withdrawn"}
+    one.told.append(past.get(what, "seen"))
+
+
+@settings(max_examples=max(20, settings.default.max_examples // 4))  # of up to 25 operations each
+@given(st.lists(st.one_of(takes, takes, edits), max_size=25), st.data())
+def test_no_decision_is_lost_and_nothing_is_there_twice(operations: list[tuple[Any, ...]], data: st.DataObject) -> None:
+    store, expected = open_store("sqlite://"), {}
+    for minute, operation in enumerate(operations):
+        if operation[0] == "take":
+            take(store, expected, operation, minute)
+            if data.draw(st.booleans(), label="again"):
+                take(store, expected, operation, minute)
+        else:
+            edit(store, expected, operation)
+    rows = 0
+    for (number, trial), one in expected.items():
+        entry = entry_of(store, number, trial)
+        assert entry is not None
+        assert (entry.state, entry.assignee, entry.version) == (one.state, one.assignee, one.version)
+        screenings = store.worklist.screenings(entry.id)
+        kept = [((s.as_of - DAY).days, s.fingerprint[-1], s.attested) for s in screenings]
+        assert len(kept) == len(set(kept)) == len(one.keys)
+        assert set(kept) == one.keys
+        assert kept[[s.id for s in screenings].index(entry.latest.id)] == one.latest
+        assert kept[[s.id for s in screenings].index(entry.seen)] == one.seen
+        assert entry.changed == (one.touched and one.seen[1] != one.latest[1])
+        assert [event.what for event in store.worklist.history(entry.id)] == one.told[::-1]
+        in_force = store.worklist.attestations(entry.person.source, entry.person.reference, DAY)
+        assert len(in_force.get(trial, ())) == one.attested
+        rows += len(one.told)
+    assert sum(store.worklist.counts(trial).total for trial in TRIALS) == len(expected)
+    assert store.worklist.verify_audit() is None
+    assert store.worklist.audit_tip()[0] == rows
+    store.close()
