@@ -84,7 +84,7 @@ def explain(
         lean = say(_LEANS[leaning.value]) if leaning else ""
         choice = _choice([missing for missing in reasons if missing.fact in alternatives], chart)
         noted = [remark for fact in facts.values() for remark in remarks(fact)]
-        clauses = [say("{clause}.", clause=clause) for clause in (*said, *noted) if clause]
+        clauses = [say("{Clause}.", Clause=clause) for clause in (*said, *noted) if clause]
         return joined([*sentences, *clauses, choice, lean], " ")
     short = words_of_rules(criterion.short)
     values = joined(_value(fact) for fact in facts.values())

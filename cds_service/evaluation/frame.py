@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
+from cds_service.facts.chart import Chart, read_entries
 from cds_service.facts.fact import Fact, Moment
+from cds_service.facts.record import Record
 from cds_service.logic.values import Choices
 from cds_service.trials.model import Gate, Library, Trial
+
+
+def chart_of(record: Record, library: Library, as_of: date) -> Chart:
+    """Return a record on a day, before any gate is chosen, as the hospital's site file says to read it."""
+    site = library.site
+    entries = read_entries(site.localised(record) if site else record)
+    return Chart(entries, library.facts, library.value_sets, Moment(as_of, as_of, ""), site)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where a patient stands in a trial.
+
+    Args:
+        gate: the protocol's moment.
+        chart: the record, seen at the gate by a trial of this disease.
+        gate_facts: what the gate was chosen by, by variable name.
+    """
+
+    gate: Gate
+    chart: Chart
+    gate_facts: Mapping[str, Fact]
+
+
+def stand_of(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> Stand:
+    """Choose the gate of a trial for a chart, and see the chart there."""
+    about = chart.about(disease_of(trial, library))
+    gate_facts = {name: about.fact(need) for name, need in trial.gate_needs.items()}
+    gate = trial.gate(chosen_gate(trial, gate_facts))
+    return Stand(gate, about.at(moment_at(gate, chart.moment.as_of, anchor)), gate_facts)
 
 
 def disease_of(trial: Trial, library: Library) -> str:

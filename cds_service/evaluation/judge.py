@@ -8,8 +8,9 @@ from datetime import date
 from typing import Final
 
 from cds_service.errors import RequestError
+from cds_service.evaluation.attested import Attestation, in_force, settled
 from cds_service.evaluation.criterion import judge_criterion
-from cds_service.evaluation.frame import chosen_gate, disease_of, moment_at
+from cds_service.evaluation.frame import chart_of, stand_of
 from cds_service.evaluation.index import Standing, TrialIndex
 from cds_service.evaluation.outcome import (
     DECEASED,
@@ -20,8 +21,8 @@ from cds_service.evaluation.outcome import (
     TrialOutcome,
     Verdict,
 )
-from cds_service.facts.chart import Chart, read_entries
-from cds_service.facts.fact import Evidence, Missing, Moment, Reason
+from cds_service.facts.chart import Chart
+from cds_service.facts.fact import Evidence, Missing, Reason
 from cds_service.facts.labs import new_result_until
 from cds_service.facts.need import Need
 from cds_service.facts.person import Person
@@ -43,6 +44,7 @@ def judge(
     as_of: date,
     anchor: date | None = None,
     trials: Sequence[str] | None = None,
+    attested: Sequence[Attestation] = (),
 ) -> PatientOutcome:
     """Judge one patient against trials.
 
@@ -52,6 +54,7 @@ def judge(
         as_of: the day; nothing dated later is used.
         anchor: planned first dose, where lab windows of a gate that allows it end; None for ``as_of``.
         trials: registry numbers; None for all.
+        attested: what people attested of this patient; what does not hold on the day or at the gate has no effect.
 
     Raises:
         RequestError: the anchor is before ``as_of``, or a trial is not in the library (404).
@@ -59,9 +62,8 @@ def judge(
     # A trial that is not signed off yet stands after those that are.
     signed_first = sorted(library.trials, key=lambda name: not library.trials[name].speaks)
     wanted = signed_first if trials is None else list(trials)
-    _check(library, wanted, as_of, anchor)
-    chart = _chart_of(record, library, as_of)
-    return _outcome(record, chart, library, wanted, anchor)
+    check_asked(library, wanted, as_of, anchor)
+    return _outcome(record, chart_of(record, library, as_of), library, wanted, anchor, attested)
 
 
 def judge_where_it_may_apply(
@@ -83,15 +85,20 @@ def judge_where_it_may_apply(
     Raises:
         RequestError: the anchor is before ``as_of``.
     """
-    _check(library, (), as_of, anchor)
-    chart = _chart_of(record, library, as_of)
+    check_asked(library, (), as_of, anchor)
+    chart = chart_of(record, library, as_of)
     standings = index.standings(chart, anchor)
     wanted = [one.trial for one in standings if one.trigger is not Verdict.FAIL]
     others = tuple(one for one in standings if one.trigger is Verdict.FAIL)
     return _outcome(record, chart, library, wanted, anchor), others
 
 
-def _check(library: Library, wanted: Iterable[str], as_of: date, anchor: date | None) -> None:
+def check_asked(library: Library, wanted: Iterable[str], as_of: date, anchor: date | None) -> None:
+    """Refuse what cannot be asked.
+
+    Raises:
+        RequestError: the anchor is before ``as_of``, or a trial is not in the library (404).
+    """
     if anchor is not None and anchor < as_of:
         raise RequestError("anchor must not be before as_of", field="anchor")
     if any(name not in library.trials for name in wanted):
@@ -99,20 +106,19 @@ def _check(library: Library, wanted: Iterable[str], as_of: date, anchor: date | 
         raise RequestError(f"no such trial; known trials: {known}", field="trial", status=404)
 
 
-def _chart_of(record: Record, library: Library, as_of: date) -> Chart:
-    site = library.site
-    entries = read_entries(site.localised(record) if site else record)
-    return Chart(entries, library.facts, library.value_sets, Moment(as_of, as_of, ""), site)
-
-
 def _outcome(
-    record: Record, chart: Chart, library: Library, wanted: Sequence[str], anchor: date | None
+    record: Record,
+    chart: Chart,
+    library: Library,
+    wanted: Sequence[str],
+    anchor: date | None,
+    attested: Sequence[Attestation] = (),
 ) -> PatientOutcome:
     unmapped = unmapped_results(chart.entries, library.value_sets)
     return PatientOutcome(
         patient=record.patient.reference,
         as_of=chart.moment.as_of,
-        trials=tuple(_judge_trial(library.trials[name], chart, library, anchor) for name in wanted),
+        trials=tuple(judge_trial(library.trials[name], chart, library, anchor, attested) for name in wanted),
         set_aside={**record.set_aside, **({UNMAPPED: unmapped} if unmapped else {})},
         unread={kind: read.why for kind, read in chart.entries.reads.items() if not read.complete},
         site=library.site.label if library.site else "",
@@ -172,13 +178,25 @@ def _is_observed(kind: str) -> bool:
     return kind != "active_anticoagulant"
 
 
-def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | None) -> TrialOutcome:
-    chart = chart.about(disease_of(trial, library))
-    gate_facts = {name: chart.fact(need) for name, need in trial.gate_needs.items()}
-    gate = trial.gate(chosen_gate(trial, gate_facts))
-    at = chart.at(moment_at(gate, chart.moment.as_of, anchor))
+def judge_trial(
+    trial: Trial, chart: Chart, library: Library, anchor: date | None, attested: Sequence[Attestation] = ()
+) -> TrialOutcome:
+    """Judge one trial on a chart that no gate was chosen for yet.
+
+    Args:
+        trial: of the library.
+        chart: the record on the day.
+        library: the rules.
+        anchor: as :func:`judge` takes it; not before the day.
+        attested: as :func:`judge` takes it.
+    """
+    stand = stand_of(trial, chart, library, anchor)
+    gate, at = stand.gate, stand.chart
     chinese = translator("zh", library)
-    judged = (judge_criterion(criterion, at) for criterion in trial.at(gate.id))
+    judged: Iterable[CriterionOutcome] = (judge_criterion(criterion, at) for criterion in trial.at(gate.id))
+    if attested:
+        said = in_force(attested, trial.id, gate.id, chart.moment.as_of)
+        judged = [settled(one, said.get(one.criterion.id)) for one in judged]
     outcomes = tuple(replace(one, message_zh=in_language(one.message, chinese)) for one in judged)
     confirm = [one for one in outcomes if one.for_a_person and not one.criterion.trigger]
     rest = [one for one in outcomes if one not in confirm]
@@ -199,7 +217,7 @@ def _judge_trial(trial: Trial, chart: Chart, library: Library, anchor: date | No
         decisive=(*_death(at.person), *_decisive(rest, library, at)) if status is Status.NEEDS_DATA else (),
         until=min((one.until for one in outcomes if one.until and one.verdict is Verdict.PASS), default=None),
         look_again=_look_again(rest) if status is Status.NOT_NOW else None,
-        gate_facts=gate_facts,
+        gate_facts=stand.gate_facts,
     )
 
 
@@ -215,7 +233,9 @@ def _status(states: Iterable[State]) -> Status:
 def _look_again(outcomes: Iterable[CriterionOutcome]) -> date | None:
     """Return the earliest day on which every failing criterion may have turned, if each names one."""
     failing = [one for one in outcomes if one.verdict is Verdict.FAIL]
-    days = [max((f.look_again for f in one.facts.values() if f.look_again), default=None) for one in failing]
+    # What a person said may be said anew on any day: no day can be told.
+    told = [() if one.attested else tuple(one.facts.values()) for one in failing]
+    days = [max((fact.look_again for fact in facts if fact.look_again), default=None) for facts in told]
     known = [day for day in days if day is not None]
     return max(known) if known and len(known) == len(days) else None
 

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.logic.truth import State
 from cds_service.trials.model import Ask, Criterion, Trial
+
+if TYPE_CHECKING:
+    from cds_service.evaluation.attested import Attestation
 
 DECEASED: Final = "deceased"
 """What excludes apart from any criterion; as a decisive fact: whether the patient has died."""
@@ -58,6 +61,7 @@ class CriterionOutcome:
         message_zh: the same in Simplified Chinese; "" when nobody said it.
         alternatives: missing facts any one of which, known alone, could make it pass.
         tests: names for people of the laboratory tests that it reads, by fact.
+        attested: by whom it was settled, when no record could; None when a record decides, or nobody did.
     """
 
     criterion: Criterion
@@ -72,6 +76,7 @@ class CriterionOutcome:
     message_zh: str = ""
     alternatives: tuple[str, ...] = ()
     tests: Mapping[str, str] = field(default_factory=dict)
+    attested: Attestation | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -88,7 +93,11 @@ class CriterionOutcome:
     @property
     def until(self) -> date | None:
         """The last day on which this verdict's data still count; None when time does not matter."""
-        return min((fact.until for fact in self.facts.values() if fact.until is not None), default=None)
+        days = [fact.until for fact in self.facts.values() if fact.until is not None]
+        # What is only supposed lasts to the end of the calendar: it does not lapse.
+        if self.attested is not None and self.attested.until != date.max:
+            days.append(self.attested.until)
+        return min(days, default=None)
 
 
 @dataclass(frozen=True)
@@ -224,7 +233,13 @@ def _criterion_json(outcome: CriterionOutcome) -> dict[str, Any]:
         "message": outcome.message,
         "message_zh": outcome.message_zh or outcome.message,
         "valid_until": outcome.until.isoformat() if outcome.until else None,
+        **({"attested": _attested_json(outcome.attested)} if outcome.attested else {}),
     }
+
+
+def _attested_json(attested: Attestation) -> dict[str, Any]:
+    told = {"by": attested.by, "on": attested.on.isoformat(), "until": attested.until.isoformat()}
+    return {**told, **({"reason": attested.reason} if attested.reason else {})}
 
 
 def _evidence_json(evidence: Evidence) -> dict[str, Any]:

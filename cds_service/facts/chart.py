@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Final
@@ -34,7 +34,6 @@ from cds_service.facts.codes import ValueSet, ValueSets
 from cds_service.facts.conditions import ConditionEntry, read_condition
 from cds_service.facts.dates import When
 from cds_service.facts.definitions import FactDefinition
-from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Fact, Moment
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry, read_observation
@@ -114,6 +113,7 @@ class Chart:
         moment: the day, the windows' end and the gate.
         site: what the hospital's own units and limits mean; its codes and names are in the value sets.
         disease_fact: the primary_cancer fact of the trial's disease; "" for the first of the definitions.
+        supposed: facts that stand for what the record says of them: a person asks "what if".
     """
 
     entries: Entries
@@ -122,6 +122,7 @@ class Chart:
     moment: Moment
     site: Site | None = None
     disease_fact: str = ""
+    supposed: Mapping[str, Fact] = field(default_factory=dict)
 
     def at(self, moment: Moment) -> Chart:
         """Return the same record at another moment; what does not depend on gate or anchor is kept."""
@@ -135,7 +136,7 @@ class Chart:
         """Hand over what was worked out already: many trials look at one record from the same few places."""
         kept: tuple[str, ...] = ("_shared",)
         if moved.moment.as_of == self.moment.as_of:
-            kept = ("_shared", "observations", "_by_code", "conditions", "treatments", "person")
+            kept = ("_shared", "observations", "by_set", "conditions", "treatments", "person")
         moved.__dict__.update({name: getattr(self, name) for name in kept})
         return moved
 
@@ -143,7 +144,8 @@ class Chart:
         """Build a fact, or return the one already built."""
         if need not in self._built:
             definition = self.definitions[need.fact]
-            self._built[need] = FACT_READERS[definition.kind](self, definition, need)
+            supposed = self.supposed.get(need.fact)
+            self._built[need] = supposed or FACT_READERS[definition.kind](self, definition, need)
         return self._built[need]
 
     @cached_property
@@ -187,17 +189,25 @@ class Chart:
 
     def observed(self, value_set: ValueSet) -> list[ObservationEntry]:
         """Return the results whose code is in a value set, in the record's order."""
-        places = [at for code, found in self._by_code if code.find(value_set) for at in found]
-        return [self.observations[at] for at in sorted(places)]
+        return [self.observations[at] for at in self.places([value_set])]
+
+    def places(self, value_sets: Iterable[ValueSet]) -> list[int]:
+        """Return where the results stand whose code is in one of these sets, in the record's order.
+
+        Args:
+            value_sets: all of them the chart's own.
+        """
+        return sorted({at for one in value_sets for at in self.by_set.get(one.name, ())})
 
     @cached_property
-    def _by_code(self) -> tuple[tuple[Coded, list[int]], ...]:
-        """Group the results that are coded alike, so that each code is looked up once."""
-        groups: dict[tuple[tuple[str | None, str | None], ...], tuple[Coded, list[int]]] = {}
+    def by_set(self) -> Mapping[str, Sequence[int]]:
+        """Where the results stand that each value set asks for: every code is looked up once."""
+        found: dict[str, list[int]] = {}
         for at, entry in enumerate(self.observations):
-            key = tuple((coding.system, coding.code) for coding in entry.code.codings)
-            groups.setdefault(key, (entry.code, []))[1].append(at)
-        return tuple(groups.values())
+            held = [self.value_sets.holding(coding.system, coding.code) for coding in entry.code.codings]
+            for name in held[0] if len(held) == 1 else frozenset().union(*held):
+                found.setdefault(name, []).append(at)
+        return found
 
     def happened(self, when: When | None) -> bool:
         """Say whether something is not certainly dated after the day."""

@@ -232,6 +232,7 @@ class ValueSets(Mapping[str, ValueSet]):
         self._systems = frozenset(concept.system for s in self._sets.values() for concept in s.concepts) | set(
             _SPELLINGS
         )
+        self._holding: dict[tuple[str | None, str | None], frozenset[str]] = {}
 
     def __getitem__(self, name: str) -> ValueSet:
         """Return a set by its name, e.g. ``npc_primary_site``."""
@@ -244,6 +245,18 @@ class ValueSets(Mapping[str, ValueSet]):
     def __len__(self) -> int:
         """Return how many sets there are."""
         return len(self._sets)
+
+    def holding(self, system: str | None, code: str | None) -> frozenset[str]:
+        """Return the names of the sets that hold a code."""
+        try:
+            return self._holding[system, code]
+        except KeyError:
+            found = frozenset(name for name, one in self._sets.items() if one.find(system, code))
+            if len(system or "") + len(code or "") > LONGEST_REMEMBERED:
+                return found
+            if len(self._holding) >= MOST_REMEMBERED:
+                self._holding.clear()
+            return self._holding.setdefault((system, code), found)
 
     def is_known_system(self, system: str | None) -> bool:
         """Say whether codes of this system can be judged; else they are local, for a site file to map."""

@@ -10,12 +10,16 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _PATTERN: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
 )
+
+
+_LONGEST: Final = 40  # characters of a date that is remembered
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,15 @@ class When:
         >>> When.parse("2026-02-26T23:30:00+08:00").first
         datetime.date(2026, 2, 26)
         """
-        match = _PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
+        written = text.strip() if isinstance(text, str) else ""
+        if len(written) > _LONGEST:
+            return cls._parsed(written)
+        # A record dates many results alike.
+        return _remembered(written)
+
+    @classmethod
+    def _parsed(cls, text: str) -> When:
+        match = _PATTERN.fullmatch(text)
         if match is None:
             raise ValueError("not a FHIR date")
         year = int(match["year"])
@@ -104,6 +116,11 @@ class When:
     def perhaps_within(self, first: date, last: date) -> bool:
         """Say whether some possible day lies in the range, both ends included."""
         return self.first <= last and first <= self.last
+
+
+@lru_cache(maxsize=2048)
+def _remembered(text: str) -> When:
+    return When._parsed(text)
 
 
 ANY_TIME: Final = When(date.min, date.max)

@@ -17,7 +17,7 @@ from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import same_reference
 from cds_service.facts.observations import ObservationEntry
-from cds_service.facts.staged import Axis, StageRecord, extent_records, stage_records
+from cds_service.facts.staged import Axis, StageRecord, extent_records, stage_records, staging_asked
 from cds_service.facts.treated import Treatments, classify_treatments
 from cds_service.logic.truth import Truth
 
@@ -86,6 +86,8 @@ class Diagnosis:
 
 
 def _focused(entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> list[ConditionEntry]:
+    if not entry.focus:
+        return []
     return [c for c in conditions for f in entry.focus if same_reference(f, c.reference)]
 
 
@@ -100,11 +102,13 @@ def diagnose(chart: Chart) -> Diagnosis:
     others = tuple(entry for entry in chart.conditions if entry.confirmed and is_other_cancer(chart, entry, options))
     concerned = _concerned(chart, options)
     frame = Diagnosis(conditions, None, Treatments(), (), others, concerned)
-    about = [entry for entry in chart.observations if frame.is_about(entry, chart.conditions)]
+    histology, extent_asked = chart.value_sets[options["histology_observation_value_set"]], _extent_asked(chart)
+    asked = [histology, *staging_asked(chart, options), *(one for sets in extent_asked.values() for one in sets)]
+    dating = [chart.observations[at] for at in chart.places(asked)]
+    about = [entry for entry in dating if frame.is_about(entry, chart.conditions)]
     stages = tuple(stage_records(chart, about, conditions, options))
     times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
-    extent = tuple(extent_records(about, _extent_asked(chart)))
-    histology = chart.value_sets[options["histology_observation_value_set"]]
+    extent = tuple(extent_records(about, extent_asked))
     reports = [entry for entry in about if entry.when is not None and entry.code.find(histology)]
     times += [entry.when for entry in reports if entry.when is not None and entry.usable]
     staged = [one.when for one in (*stages, *extent) if one.when is not None and one.usable]

@@ -35,7 +35,7 @@ class Coded:
     @property
     def readable(self) -> bool:
         """Whether there is any code or text at all."""
-        return bool(self.text or any(coding.code or coding.display for coding in self.codings))
+        return bool(self.text) or any([coding.code or coding.display for coding in self.codings])
 
     @property
     def label(self) -> str:
@@ -68,9 +68,11 @@ def text_of(value: object) -> str:
 
 def list_of(value: object) -> list[Any]:
     """Return a list element; a lone object (a common mistake) counts as a list of one."""
+    if value is None:
+        return []
     if isinstance(value, list):
         return value
-    return [value] if value is not None and isinstance(value, Mapping) else []
+    return [value] if isinstance(value, Mapping) else []
 
 
 def object_of(value: object) -> Mapping[str, Any]:
@@ -86,15 +88,15 @@ def coded(value: object) -> Coded:
         return NOTHING
     concept = object_of(value)
     items = list_of(concept.get("coding")) or ([concept] if "code" in concept or "system" in concept else [])
-    codings = tuple(
-        Coding(
-            normalise_system(text_of(i.get("system"))) or None,
-            text_of(i.get("code")) or None,
-            text_of(i.get("display")),
-        )
-        for i in map(object_of, items)
+    return Coded(tuple([_coding(object_of(item)) for item in items]), text_of(concept.get("text")))
+
+
+def _coding(item: Mapping[str, Any]) -> Coding:
+    return Coding(
+        normalise_system(text_of(item.get("system"))) or None,
+        text_of(item.get("code")) or None,
+        text_of(item.get("display")),
     )
-    return Coded(codings, text_of(concept.get("text")))
 
 
 def merged(concepts: list[Coded]) -> Coded:
@@ -124,7 +126,7 @@ def extension(element: object, *endings: str) -> Mapping[str, Any] | None:
 
 def reference_of(value: object) -> str:
     """Return ``Reference.reference``, without a version."""
-    return text_of(object_of(value).get("reference")).split("/_history/")[0]
+    return text_of(object_of(value).get("reference")).split("/_history/", 1)[0]
 
 
 _TAIL: Final = re.compile(r"(?:^|/)([A-Za-z]+/[A-Za-z0-9.\-]{1,64})$")

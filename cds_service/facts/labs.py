@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from cds_service.facts import shown, units
-from cds_service.facts.dates import ANY_TIME, latest, shift
+from cds_service.facts.dates import ANY_TIME, When, latest, shift
 from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.elements import NOTHING
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
-from cds_service.facts.limits import SITE_LIMIT, upper_limits
+from cds_service.facts.limits import SITE_LIMIT, UpperLimits, upper_limits
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.observations import Amount, ObservationEntry
 from cds_service.facts.phrase import joined, say
@@ -157,7 +158,8 @@ def _annotated(
         notes.append("newer-result-not-final")
     if any(entry.only_issued for entry in newest):
         notes.append("dated-by-report")
-    return replace(fact.noting(*notes), until=counts_until(newest, window, need, chart))
+    told = fact.noting(*notes) if notes else fact
+    return replace(told, until=counts_until(newest, window, need, chart))
 
 
 def counts_until(entries: Sequence[ObservationEntry], window: Window, need: Need, chart: Chart) -> date | None:
@@ -170,8 +172,7 @@ def counts_until(entries: Sequence[ObservationEntry], window: Window, need: Need
 def measure(chart: Chart, definition: FactDefinition, need: Need, entry: ObservationEntry) -> Measured:
     """Make one result comparable with the rule's limits."""
     analyte = definition.options["analyte"]
-    if chart.site is not None:
-        entry = chart.site.in_known_units(entry, analyte)
+    entry = in_known_units(chart, definition, entry)
     if entry.amount is None:
         worded = Reason.UNMAPPED_CODE if entry.answer.readable else Reason.NO_VALUE
         return Measured(ANY_NUMBER, Missing(definition.name, worded))
@@ -198,8 +199,7 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
         same = entry.amount.unit is None or units.normalise_unit(entry.amount.unit) == units.normalise_unit(unit)
         note = "" if same or not entry.amount.exact else f"= {plain_number(target.low)} {shown.unit(unit)}"
         return Measured(Numbers((target,)), inexact, note)
-    stated = chart.site.limits.get(definition.options["value_set"], ()) if chart.site else ()
-    limits = upper_limits(entry, analyte, chart.person, stated)
+    limits = limits_of(chart, definition, entry)
     if not limits.highs:
         return Measured(
             ANY_NUMBER,
@@ -220,6 +220,32 @@ def measure(chart: Chart, definition: FactDefinition, need: Need, entry: Observa
     return Measured(numbers, missing, note, limits.notes)
 
 
+def in_known_units(chart: Chart, definition: FactDefinition, entry: ObservationEntry) -> ObservationEntry:
+    """Return a result with the hospital's spellings of units replaced."""
+    return entry if chart.site is None else chart.site.in_known_units(entry, definition.options["analyte"])
+
+
+def limits_of(chart: Chart, definition: FactDefinition, entry: ObservationEntry) -> UpperLimits:
+    """Return the upper limits of normal that apply to a result whose units are known (:func:`in_known_units`)."""
+    stated = chart.site.limits.get(definition.options["value_set"], ()) if chart.site else ()
+    return upper_limits(entry, definition.options["analyte"], chart.person, stated)
+
+
+def usual_upper(chart: Chart, definition: FactDefinition) -> Decimal | None:
+    """Return the upper limit of normal that a new result would come with, in the canonical unit; None for none known.
+
+    It is that of the latest result which brings just one, else the one that the site file states for such a patient.
+    """
+    found = chart.observed(chart.value_sets[definition.options["value_set"]])
+    newest_first = sorted(found, key=lambda entry: (entry.when or ANY_TIME).first, reverse=True)
+    bare = ObservationEntry("", "final", NOTHING, When.on(chart.moment.as_of))
+    for entry in (*newest_first, bare):
+        highs = limits_of(chart, definition, in_known_units(chart, definition, entry)).highs
+        if len(highs) == 1:
+            return highs[0]
+    return None
+
+
 def _converted(analyte: str, amount: Amount, unit: str | None) -> Interval | None:
     """Convert both ends; None when the unit is absent or not the analyte's."""
     ends: list[Decimal | None] = []
@@ -228,13 +254,13 @@ def _converted(analyte: str, amount: Amount, unit: str | None) -> Interval | Non
         if end is not None and converted is None:
             return None
         ends.append(converted)
-    return replace(amount.interval, low=ends[0], high=ends[1])
+    return Interval(ends[0], ends[1], amount.interval.low_open, amount.interval.high_open)
 
 
 def _divided(interval: Interval, by: Decimal) -> Interval:
     low = None if interval.low is None else interval.low / by
     high = None if interval.high is None else interval.high / by
-    return replace(interval, low=low, high=high)
+    return Interval(low, high, interval.low_open, interval.high_open)
 
 
 def cited(entry: ObservationEntry, note: str = "") -> Evidence:

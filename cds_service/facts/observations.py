@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypedDict, overload
 
 from cds_service.facts.dates import When
 from cds_service.facts.elements import (
@@ -72,6 +73,40 @@ class ReferenceRange:
     from_text: bool = False
 
 
+class Ranges(Sequence[ReferenceRange]):
+    """The ranges of one result, read when they are asked for: most results of a record are older than any window."""
+
+    def __init__(self, given: list[Any]) -> None:
+        """Keep the ``referenceRange`` elements."""
+        self._given = given
+
+    @cached_property
+    def _read(self) -> tuple[ReferenceRange, ...]:
+        return tuple([_range(object_of(item)) for item in self._given])
+
+    @overload
+    def __getitem__(self, at: int) -> ReferenceRange: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[ReferenceRange]: ...
+
+    def __getitem__(self, at: int | slice) -> ReferenceRange | Sequence[ReferenceRange]:
+        """Return one range, or some."""
+        return self._read[at]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._given)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether the same is read of both."""
+        return isinstance(other, Ranges) and self._read == other._read
+
+    def __hash__(self) -> int:
+        """Return what is equal for equal ranges."""
+        return hash(self._read)
+
+
 @dataclass(frozen=True)
 class ObservationEntry:
     """One result.
@@ -102,7 +137,7 @@ class ObservationEntry:
     method: Coded = NOTHING
     interpretation: Coded = NOTHING
     focus: tuple[str, ...] = ()
-    ranges: tuple[ReferenceRange, ...] = ()
+    ranges: Sequence[ReferenceRange] = ()
 
     @property
     def usable(self) -> bool:
@@ -129,51 +164,67 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
         # A period counts by its end, and this one may have ended on any later day.
         when = When(span.start.first, date.max)
     issued = when_of(body.get("issued")) if when is None else None
-    entry = ObservationEntry(
-        reference=source.reference,
-        status=status,
-        code=code,
-        when=when or issued,
-        only_issued=when is None and issued is not None,
-        method=coded(body.get("method")),
-        interpretation=_interpretation(body),
-        focus=tuple(reference_of(item) for item in list_of(body.get("focus"))),
-    )
+    shared: _Shared = {
+        "reference": source.reference,
+        "status": status,
+        "when": when or issued,
+        "only_issued": when is None and issued is not None,
+        "method": coded(body.get("method")),
+        "focus": tuple([reference_of(item) for item in list_of(body.get("focus"))]),
+    }
     components = [object_of(item) for item in list_of(body.get("component"))]
-    own = _with_value(entry, body)
+    own = _entry(shared, code, body)
     # A panel's head has no value of its own: it is not a missing result.
     if own.has_value or not components or "dataAbsentReason" in body:
         yield own
     for component in components:
         part = coded(component.get("code"))
         if part.readable:
-            yield _with_value(replace(entry, code=part, interpretation=_interpretation(component)), component)
-    if any(not coded(component.get("code")).readable for component in components):
+            yield _entry(shared, part, component)
+    if components and any(not coded(component.get("code")).readable for component in components):
         raise UnreadableError
 
 
+class _Shared(TypedDict):
+    """What the components of a result have in common with it."""
+
+    reference: str
+    status: str
+    when: When | None
+    only_issued: bool
+    method: Coded
+    focus: tuple[str, ...]
+
+
 def _interpretation(element: Mapping[str, Any]) -> Coded:
-    found = [coded(item) for item in list_of(element.get("interpretation"))]
+    if "interpretation" not in element:
+        return NOTHING
+    found = [coded(item) for item in list_of(element["interpretation"])]
     if not found:
         return NOTHING
     return Coded(tuple(c for one in found for c in one.codings), next((one.text for one in found if one.text), ""))
 
 
-def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> ObservationEntry:
-    """Add the value and the ranges of an Observation or of one of its components."""
+def _entry(shared: _Shared, code: Coded, element: Mapping[str, Any]) -> ObservationEntry:
+    """Read the value and the ranges of an Observation or of one of its components."""
     names = [
-        name
-        for name in element
-        if name.startswith("value") and len(name) > 5 and element[name] not in (None, "", {}, [])
+        name for name in element if name[:5] == "value" and len(name) > 5 and element[name] not in (None, "", {}, [])
     ]
-    ranges = tuple(_range(object_of(item)) for item in list_of(element.get("referenceRange")))
-    if not names:
-        return replace(entry, ranges=ranges)
-    if len(names) > 1:
-        # Two values in one element: which one is meant cannot be told.
-        return replace(entry, has_value=True, ranges=ranges)
-    name = names[0]
-    value = element[name]
+    # Two values in one element: which one is meant cannot be told.
+    amount, answer = _value(names[0], element[names[0]]) if len(names) == 1 else (None, NOTHING)
+    return ObservationEntry(
+        **shared,
+        code=code,
+        amount=amount,
+        answer=answer,
+        has_value=bool(names),
+        interpretation=_interpretation(element),
+        ranges=Ranges(list_of(element["referenceRange"])) if "referenceRange" in element else (),
+    )
+
+
+def _value(name: str, value: Any) -> tuple[Amount | None, Coded]:
+    """Read a value[x]: a number or range, and words."""
     amount: Amount | None = None
     answer = NOTHING
     if name == "valueQuantity":
@@ -188,12 +239,13 @@ def _with_value(entry: ObservationEntry, element: Mapping[str, Any]) -> Observat
     elif name in ("valueString", "valueBoolean"):
         answer = Coded(text=value.strip() if isinstance(value, str) else str(value).lower())
         amount = amount_in_text(answer.text)
-    return replace(entry, amount=amount, answer=answer, has_value=True, ranges=ranges)
+    return amount, answer
 
 
 _COMPARATORS: Final = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "≤": "<=", "≥": ">=", "＜": "<", "＞": ">"}
 
 
+_SIGNS: Final = tuple(_COMPARATORS)  # what stands in a comparator's place may be no key
 _CLEAN_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?")
 
 
@@ -211,7 +263,7 @@ def quantity(value: object) -> Amount | None:
     plain = _clean_number(element.get("value"))
     comparator = element.get("comparator")
     # One that cannot be read may be any: the number alone would claim too much.
-    if plain is None or (comparator is not None and comparator not in tuple(_COMPARATORS)):
+    if plain is None or (comparator is not None and comparator not in _SIGNS):
         return None
     return _amount(plain, _COMPARATORS[comparator] if comparator else "", unit_of(element))
 
@@ -290,13 +342,13 @@ def _range(element: Mapping[str, Any]) -> ReferenceRange:
     ages = object_of(element.get("age"))
     low, high_age = _years(ages.get("low")), _years(ages.get("high"))
     # An age bound that cannot be read leaves open whom the range is for: it is not used.
-    if any(name in ages and found is None for name, found in (("low", low), ("high", high_age))):
+    if ages and (("low" in ages and low is None) or ("high" in ages and high_age is None)):
         limit = None
     return ReferenceRange(
         high=limit,
         unit=unit,
         kind=coded(element.get("type")),
-        applies_to=tuple(coded(item) for item in list_of(element.get("appliesTo"))),
+        applies_to=tuple([coded(item) for item in list_of(element.get("appliesTo"))]),
         age_low=low,
         age_high=high_age,
         from_text=from_text,

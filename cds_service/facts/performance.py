@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return the ECOG grade; Karnofsky alone gives ``clinician`` with a leaning."""
     options = definition.options
-    ecog = lab(_read_scale(chart, options["value_set"], options["answer_value_set"]), definition, need)
+    ecog = lab(graded_chart(chart, options["value_set"], options["answer_value_set"]), definition, need)
     reason = ecog.missing[0].reason if ecog.missing else None
     if reason in _WORDS:
         return _written(chart, definition, ecog)
@@ -38,7 +38,7 @@ def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> 
         return ecog
     karnofsky = options["karnofsky"]
     other = lab(
-        _read_scale(chart, karnofsky["value_set"], karnofsky["answer_value_set"]),
+        graded_chart(chart, karnofsky["value_set"], karnofsky["answer_value_set"]),
         replace(definition, options={**options, **karnofsky}),
         replace(need, unit=None),
     )
@@ -93,16 +93,18 @@ def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact:
 def graded_scale(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
     """Return a grade of one scale, whatever other scales say: Karnofsky where a protocol asks for it by name."""
     options = definition.options
-    return lab(_read_scale(chart, options["value_set"], options["answer_value_set"]), definition, need)
+    return lab(graded_chart(chart, options["value_set"], options["answer_value_set"]), definition, need)
 
 
-def _read_scale(chart: Chart, code_set: str, answer_set: str) -> Chart:
+def graded_chart(chart: Chart, code_set: str, answer_set: str) -> Chart:
     """Return the chart with coded grades of one scale read as numbers."""
     codes, answers = chart.value_sets[code_set], chart.value_sets[answer_set]
     grades = {(c.system, c.code): Decimal(c.attributes["value"]) for c in answers.concepts}
-    read = tuple(_graded(entry, grades) if entry.code.find(codes) else entry for entry in chart.observations)
+    read = list(chart.observations)
+    for at in chart.places([codes]):
+        read[at] = _graded(read[at], grades)
     seen = replace(chart)
-    seen.__dict__["observations"] = read
+    seen.__dict__.update(observations=tuple(read), by_set=chart.by_set)
     return seen
 
 

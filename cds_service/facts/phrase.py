@@ -7,12 +7,19 @@ shown as they stand in every language.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Final
 
+from cds_service.facts.seams import filled, pieces
+
 Translate = Callable[[str], str]
+
+# A template that begins with this place is a sentence: what stands there gets a capital, unless the record wrote it.
+_SENTENCE: Final = "{Clause}"
+_SMALL: Final = re.compile("[a-z](?![^a-z ])")
 
 
 class Phrase(str):
@@ -36,7 +43,9 @@ class Phrase(str):
     ) -> Phrase:
         """Make the English text."""
         found = values or {}
-        text = separator.join(parts) if parts else template.format(**{name: _plain(v) for name, v in found.items()})
+        text = separator.join(parts) if parts else template.format(**_plainly(found)) if found else template.format()
+        if template.startswith(_SENTENCE):
+            text = _begun(text, found)
         self = super().__new__(cls, text)
         self.template, self.values, self.parts, self.separator = template, found, parts, separator
         return self
@@ -81,11 +90,57 @@ def in_language(text: str, translate: Translate) -> str:
     if not isinstance(text, Phrase):
         return text
     if text.parts:
-        row = translate(f"{{one}}{text.separator}{{other}}")
-        said = (in_language(part, translate) for part in text.parts)
-        return reduce(lambda one, other: row.format(one=one, other=other), said)
+        return in_a_row((in_language(part, translate) for part in text.parts), text.separator, translate)
     values = {name: in_language(v, translate) if isinstance(v, str) else _plain(v) for name, v in text.values.items()}
-    return translate(text.template).format(**values)
+    template = translate(text.template)
+    if template != text.template:
+        return filled(template, values)
+    said = template.format(**values)
+    return _begun(said, text.values) if template.startswith(_SENTENCE) else said
+
+
+def in_a_row(said: Iterable[str], separator: str, translate: Translate) -> str:
+    """Put finished texts in a row, with the language's own sign for a separator; nothing for none.
+
+    Args:
+        said: in the language already.
+        separator: what stands between them in English.
+        translate: a template's translation.
+    """
+    template = f"{{one}}{separator}{{other}}"
+    row = translate(template)
+    kept = list(said)
+    if row == template or not kept:
+        return separator.join(kept)
+    return reduce(lambda one, other: filled(row, {"one": one, "other": other}), kept)
+
+
+def _begun(said: str, values: Mapping[str, Any]) -> str:
+    """Return an English sentence with a capital, unless it begins with a word of the record, or one such as aPTT."""
+    if _SMALL.match(said) and _is_ours(values["Clause"]):
+        return said[0].upper() + said[1:]
+    return said
+
+
+def _is_ours(text: Any) -> bool:
+    """Say whether a text begins with words of ours."""
+    if not isinstance(text, Phrase):
+        return False
+    if text.parts:
+        return _is_ours(text.parts[0])
+    for piece, place in pieces(text.template):
+        if not place:
+            return True
+        if text.values[piece] != NOTHING:
+            return _is_ours(text.values[piece])
+    return False
+
+
+def _plainly(values: dict[str, Any]) -> dict[str, Any]:
+    for value in values.values():
+        if not isinstance(value, str):
+            return {name: _plain(one) for name, one in values.items()}
+    return values
 
 
 def _plain(value: Any) -> str:

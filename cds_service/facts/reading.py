@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from cds_service.facts.dates import When
@@ -60,6 +61,11 @@ class Span:
     end: When | None
 
 
+@cache
+def _written(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}{suffix}" for suffix in ("DateTime", "Date", "Instant"))
+
+
 def span_of(body: Mapping[str, Any], *names: str) -> Span:
     """Read a choice element of a date or a period, ``name`` standing for nameDateTime, nameDate, namePeriod...
 
@@ -67,10 +73,11 @@ def span_of(body: Mapping[str, Any], *names: str) -> Span:
         UnreadableError: it is there and is no date.
     """
     for name in names:
-        for suffix in ("DateTime", "Date", "Instant"):
-            moment = when_of(body.get(f"{name}{suffix}"))
-            if moment is not None:
-                return Span(moment, moment)
+        for written in _written(name):
+            if written in body:
+                moment = when_of(body[written])
+                if moment is not None:
+                    return Span(moment, moment)
         period = object_of(body.get(f"{name}Period"))
         if period:
             start, end = when_of(period.get("start")), when_of(period.get("end"))

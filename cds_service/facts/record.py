@@ -89,4 +89,4 @@ class Record:
 
     def read(self, resource_type: str) -> Read:
         """Return how completely a type was read; a type nobody asked for was not read."""
-        return self.reads.get(resource_type, Read.failed(say("not asked for")))
+        return self.reads.get(resource_type) or Read.failed(say("not asked for"))

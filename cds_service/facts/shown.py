@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import count
 from typing import Final
 
@@ -82,11 +83,19 @@ def unit(text: str | None) -> str:
     ('×10⁹/L', 'µmol/L', 'mL/min/1.73 m²', 'kIU/mL', '')
     """
     clean = (text or "").strip()
+    return _unit(clean) if len(clean) > _LONGEST_UNIT else _remembered_unit(clean)
+
+
+def _unit(clean: str) -> str:
     if clean == "1":
         return ""
     clean = _ANNOTATED.sub(lambda match: "IU" if match[1] is None else match[1].replace("_", " "), clean)
     clean = _POWER.sub(lambda match: "×10" + match[1].translate(_SUPERSCRIPTS), clean)
     return _SQUARE_METRES.sub("m²", _MICRO.sub("µ", clean))
+
+
+_LONGEST_UNIT: Final = 40  # characters of one that is remembered
+_remembered_unit: Final = lru_cache(maxsize=512)(_unit)
 
 
 def day(value: date | str | None, *, year: bool = True) -> str:

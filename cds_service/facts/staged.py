@@ -19,6 +19,7 @@ from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Evidence
 from cds_service.facts.names import edition_in, metastasis_side, stage_group_in
 from cds_service.facts.observations import ObservationEntry
+from cds_service.facts.phrase import say
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -73,7 +74,7 @@ class StageRecord:
     @property
     def evidence(self) -> Evidence:
         """The record as evidence."""
-        edition = f"edition {self.edition}" if self.edition else ""
+        edition = say("edition {edition}", edition=self.edition) if self.edition else ""
         return Evidence(self.reference, self.shown or self.value, None, self.when.text if self.when else None, edition)
 
 
@@ -84,6 +85,11 @@ def winning(records: Sequence[StageRecord]) -> list[StageRecord]:
     return [pool[at] for at in latest([one.when or ANY_TIME for one in pool])] if pool else []
 
 
+def staging_asked(chart: Chart, options: Mapping[str, Any]) -> list[ValueSet]:
+    """Return what M categories and stage groups are asked by: no other result is a staging record."""
+    return [chart.value_sets[name] for name in (options["m_type_value_set"], *options["stage_type_value_sets"])]
+
+
 def stage_records(
     chart: Chart,
     observations: Sequence[ObservationEntry],
@@ -92,10 +98,7 @@ def stage_records(
 ) -> Iterator[StageRecord]:
     """Yield every staging record of the disease, whatever its date."""
     sets = chart.value_sets
-    m_types, groups = (
-        sets[options["m_type_value_set"]],
-        [sets[name] for name in options["stage_type_value_sets"]],
-    )
+    m_types, *groups = staging_asked(chart, options)
     m_values, group_values = sets[options["m_value_set"]], sets[options["stage_value_set"]]
     methods = [sets[name] for name in options["edition_value_sets"]]
     for entry in observations:

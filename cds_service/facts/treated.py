@@ -155,6 +155,19 @@ def classify_treatments(
     return Treatments(tuple(counting), tuple(named), tuple(doubtful))
 
 
+def not_given(chart: Chart, conditions: Sequence[ConditionEntry], options: Mapping[str, Any]) -> tuple[Treatment, ...]:
+    """Return the treatments of the disease that the record says were not given: planned, refused, cancelled."""
+    classifier = _Classifier(chart, options, conditions)
+    found = []
+    for entry in chart.treatments:
+        if entry.given is Given.NOT_GIVEN:
+            kind, doubt = classifier.classify(entry)
+            if kind is not TreatmentClass.NONE:
+                start = entry.start or entry.end
+                found.append(Treatment(entry.reference, entry.code.label, kind, start, entry, doubt=doubt))
+    return tuple(found)
+
+
 def _doubt(found: Treatment, doubt: str, reason: Reason = Reason.CLINICIAN) -> Treatment:
     return Treatment(found.reference, found.label, found.kind, found.when, found.entry, doubt=doubt, reason=reason)
 

@@ -178,7 +178,7 @@ def drug_of(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]
     either = object_of(body.get("medication"))
     if "concept" in either:
         return coded(either.get("concept")), True
-    reference = object_of(body.get("medicationReference")) or object_of(either.get("reference"))
+    reference = _drug_element(body)
     target = reference_of(reference)
     found: Mapping[str, Any] = {}
     if target.startswith("#"):
@@ -188,6 +188,16 @@ def drug_of(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]
         found = medications.get(target) or {}
     display = Coded(text=text_of(reference.get("display")))
     return merged([coded(found.get("code")), display, *_ingredients(found)]), bool(found)
+
+
+def drug_reference(body: Mapping[str, Any]) -> str:
+    """Return the reference of the Medication that a resource points to; "" for none."""
+    return reference_of(_drug_element(body))
+
+
+def _drug_element(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    either = object_of(body.get("medication"))
+    return object_of(body.get("medicationReference")) or object_of(either.get("reference"))
 
 
 def _ingredients(medication: Mapping[str, Any]) -> list[Coded]:

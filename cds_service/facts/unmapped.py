@@ -10,11 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from cds_service.facts import units
 from cds_service.facts.chart import Entries
-from cds_service.facts.codes import NAMES, ValueSets, normalise_system
+from cds_service.facts.codes import NAMES, ValueSet, ValueSets, normalise_system
 from cds_service.facts.definitions import FactDefinition, analytes_of
 from cds_service.facts.elements import Coded
 from cds_service.facts.names import named_in
@@ -103,8 +104,6 @@ class _Index:
 
     def __init__(self, value_sets: ValueSets) -> None:
         self._sets = value_sets
-        self._names = [s for s in value_sets.values() if all(c.system == NAMES for c in s.concepts)]
-        self._known: dict[tuple[str, str], bool] = {}
 
     def maps(self, code: Coded) -> bool:
         """Say whether one of the codes is in a value set."""
@@ -118,13 +117,14 @@ class _Index:
     def names(self, code: Coded) -> bool:
         """Say whether one of the texts is a name that is known."""
         texts = list(code.names())
-        return any(named_in(texts, one) for one in self._names)
+        return any(named_in(texts, one) for one in self._lists_of_names)
+
+    @cached_property
+    def _lists_of_names(self) -> list[ValueSet]:
+        return [one for one in self._sets.values() if all(concept.system == NAMES for concept in one.concepts)]
 
     def _holds(self, system: str, code: str) -> bool:
-        key = (system, code)
-        if key not in self._known:
-            self._known[key] = any(s.find(system, code) for s in self._sets.values())
-        return self._known[key]
+        return bool(self._sets.holding(system, code))
 
 
 def _codes(entries: Entries) -> Iterator[tuple[str, Coded]]:

@@ -35,6 +35,7 @@ READ: Final[Mapping[str, frozenset[str]]] = {
     ),
     "Procedure": frozenset(
         {"status", "code", "performed*", "occurrence*", "bodySite", "reasonCode", "reasonReference", "reason"}
+        | {"contained"}
     ),
 }
 
@@ -53,10 +54,11 @@ def unread_elements(record: Record) -> Counter[str]:
 
 
 def _unread(resource_type: str, body: Mapping[str, Any]) -> list[str]:
+    return [f"{resource_type}.{name}" for name in body if name not in _FRAME and not is_read(resource_type, name)]
+
+
+def is_read(resource_type: str, element: str) -> bool:
+    """Say whether a reader looks at a top-level element; extensions aside."""
     known = READ.get(resource_type, frozenset())
     choices = tuple(name[:-1] for name in known if name.endswith("*"))
-    return [
-        f"{resource_type}.{name}"
-        for name in body
-        if name not in _FRAME and name not in known and not name.lstrip("_").startswith(choices or ("\0",))
-    ]
+    return element in known or element.lstrip("_").startswith(choices or ("\0",))

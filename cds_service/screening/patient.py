@@ -1,17 +1,16 @@
-"""One patient, screened: from a Bundle, or from a hook's prefetch and FHIR server."""
+"""What a patient is judged by, and one patient screened from a Bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
+from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import PatientOutcome
 from cds_service.facts.record import Record
 from cds_service.gather.bundle import read_bundle
-from cds_service.gather.chart import read_chart
-from cds_service.gather.client import FhirClient
 from cds_service.gather.plan import Plan
 from cds_service.trials.model import Library
 
@@ -27,6 +26,7 @@ class Judge(Protocol):
         as_of: date,
         anchor: date | None = None,
         trials: Sequence[str] | None = None,
+        attested: Sequence[Attestation] = (),
     ) -> PatientOutcome:
         """Return what the rules say of the record."""
 
@@ -62,23 +62,3 @@ def screen_bundle(
         RequestError: the Bundle, the anchor or a trial id is wrong.
     """
     return rules.judge(read_bundle(body), rules.library, as_of=as_of, anchor=anchor, trials=trials)
-
-
-def screen_hook(
-    rules: Rules, prefetch: Mapping[str, Any], patient_id: str, client: FhirClient | None, *, as_of: date
-) -> PatientOutcome:
-    """Screen the patient whose chart was opened, for every trial.
-
-    Args:
-        rules: what to judge by.
-        prefetch: as the EHR sent it; empty when it sent none.
-        patient_id: ``context.patientId``.
-        client: the FHIR server that may be asked for the rest, if any.
-        as_of: the day of the judgement.
-
-    Raises:
-        RequestError: the patient id or prefetch is malformed (400).
-        GatherError: nothing could be judged (412).
-    """
-    record = read_chart(prefetch, rules.plan, patient_id, client)
-    return rules.judge(record, rules.library, as_of=as_of)
