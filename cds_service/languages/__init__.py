@@ -68,3 +68,5 @@ def _pairs(library: Library) -> Iterator[tuple[str, str]]:
         for criterion in trial.criteria:
             yield criterion.short, criterion.zh.get("short", "")
             yield criterion.text, criterion.zh.get("text", "")
+        for texts, chinese in ((trial.lines, trial.lines_zh), (trial.conventions, trial.conventions_zh)):
+            yield from ((text, chinese.get(name, "")) for name, text in texts.items())

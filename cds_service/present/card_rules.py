@@ -20,13 +20,16 @@ from uuid import UUID
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cds_service.facts.phrase import say
 from cds_service.present.safe_text import SUMMARY_LIMIT
+from cds_service.present.speaker import ENGLISH, Speaker
 from cds_service.settings import Profile
 
 log = logging.getLogger("cds_service.present")
 
-WITHHELD: Final = "A clinical trial card was withheld: it could not be written rightly. The service's log says where."
-_WITHHELD_CARD: Final = {"summary": WITHHELD, "indicator": "info", "source": {"label": "Trial rules"}}
+WITHHELD: Final = say(
+    "A clinical trial card was withheld: it could not be written rightly. The service's log says where."
+)
 _RAW: Final = re.compile(r"<|(?<!\\)\]\(|(?<!\\)!\[")  # HTML, links and images: none is ever written in a detail
 # What Oracle Health's guide shows of a card, and the id that feedback needs.
 _ORACLE: Final = frozenset({"uuid", "summary", "detail", "indicator", "source", "links"})
@@ -44,14 +47,19 @@ def adapted(cards: Sequence[Mapping[str, Any]], profile: Profile) -> list[dict[s
     return [{name: value for name, value in card.items() if name in _ORACLE} for card in cards]
 
 
-def checked(cards: Sequence[Mapping[str, Any]], profile: Profile) -> list[dict[str, Any]]:
+def checked(cards: Sequence[Mapping[str, Any]], profile: Profile, speaker: Speaker = ENGLISH) -> list[dict[str, Any]]:
     """Return the cards that keep every rule, each other one replaced by a card that says it was withheld.
 
     Args:
         cards: as they would be sent.
         profile: the client's product.
+        speaker: in whose language a withheld card is told.
     """
-    return [dict(card) if not _logged(broken(card, profile)) else dict(_WITHHELD_CARD) for card in cards]
+    return [dict(card) if not _logged(broken(card, profile)) else _withheld(speaker) for card in cards]
+
+
+def _withheld(speaker: Speaker) -> dict[str, Any]:
+    return {"summary": speaker.said(WITHHELD), "indicator": "info", "source": {"label": speaker.t("Trial rules")}}
 
 
 def broken(card: Mapping[str, Any], profile: Profile) -> list[str]:

@@ -7,146 +7,212 @@ from collections.abc import Sequence
 from cds_service.evaluation.explanation import remarks
 from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome, Verdict
 from cds_service.facts.fact import Evidence, Reason
+from cds_service.facts.phrase import say
 from cds_service.present import wording
 from cds_service.present.safe_text import markdown, markdown_of_rules
+from cds_service.present.speaker import ENGLISH, Speaker
 from cds_service.present.summary import alternatives, computed, last_value
 
 _EVIDENCE_SHOWN = 2
 
 
-def candidate_detail(best: TrialOutcome, others: Sequence[TrialOutcome], outcome: PatientOutcome) -> str:
+def candidate_detail(
+    best: TrialOutcome, others: Sequence[TrialOutcome], outcome: PatientOutcome, speaker: Speaker = ENGLISH
+) -> str:
     """Write the detail of a candidate card.
 
     Args:
         best: the trial the card is about.
         others: further trials that speak, a line each.
         outcome: of the patient.
+        speaker: in whose language.
     """
+    detail = Detail(outcome, speaker)
     blocks = [
-        title_line(best),
-        _counts(best),
-        what_decides(best, outcome),
-        to_confirm(best),
-        what_was_unread(outcome),
-        _table(best),
-        _others(others),
-        foot(best, outcome),
+        detail.title_line(best),
+        detail.counts(best),
+        detail.what_decides(best),
+        detail.to_confirm(best),
+        detail.what_was_unread(),
+        detail.table(best),
+        "\n".join(f"- {speaker.t('Also {trial}', trial=detail.in_a_line(one))}" for one in others),
+        detail.foot(best),
     ]
     return "\n\n".join(block for block in blocks if block)
 
 
-def title_line(outcome: TrialOutcome) -> str:
-    """Write the trial's title, phase and the moment the patient stands at."""
-    trial = outcome.trial
-    phase = f" · phase {markdown_of_rules(trial.phase)}" if trial.phase else ""
-    label = markdown_of_rules(trial.gate(outcome.gate).label)
-    return f"**{markdown_of_rules(trial.title.get('en') or trial.id)}**{phase} · *{label}*"
+class Detail:
+    """Writes the parts of details.
 
+    Args:
+        patient: whose outcomes they tell.
+        speaker: in whose language.
+    """
 
-def _counts(outcome: TrialOutcome) -> str:
-    met, _total = computed(outcome)
-    parts = [f"{met} of {len(outcome.criteria)} criteria computed and met"]
-    if outcome.to_confirm:
-        parts.append(f"{len(outcome.to_confirm)} for you to confirm")
-    if outcome.trial.exclusions == "not-published":
-        parts.append(wording.NOT_ENCODED)
-    if outcome.until is not None:
-        parts.append(f"present results count until {wording.day(outcome.until)}")
-    return " · ".join(parts)
+    def __init__(self, patient: PatientOutcome, speaker: Speaker) -> None:
+        self._patient, self._speaker = patient, speaker
 
+    def title_line(self, outcome: TrialOutcome) -> str:
+        """Write the trial's title, phase and the moment the patient stands at."""
+        trial = outcome.trial
+        phase = self._speaker.t("phase {phase}", phase=markdown_of_rules(trial.phase)) if trial.phase else ""
+        title = f"**{self._rules(trial.title.get('en') or trial.id)}**"
+        return " · ".join(part for part in (title, phase, f"*{self._rules(trial.gate(outcome.gate).label)}*") if part)
 
-def what_decides(outcome: TrialOutcome, patient: PatientOutcome) -> str:
-    """List the missing facts that decide; "" for none."""
-    if not outcome.decisive:
-        return ""
-    known = [one for one in outcome.decisive if one.reason is not Reason.NOT_FETCHED]
-    unread = [markdown_of_rules(one.label) for one in outcome.decisive if one.reason is Reason.NOT_FETCHED]
-    lines = [f"- **{markdown_of_rules(one.label)}**: {_missing(one, patient)}{_instead(one, outcome)}" for one in known]
-    if unread:
-        lines.append(f"- {wording.UNREAD}, though the hospital may have it: {', '.join(unread)}")
-    return f"**{wording.MISSING}**\n\n" + "\n".join(lines)
+    def counts(self, outcome: TrialOutcome) -> str:
+        """Say how many criteria are met, how many wait for a person, and until when that holds."""
+        t, (met, _total) = self._speaker.t, computed(outcome)
+        parts = [
+            t("{met} of {total} criteria computed and met", met=met, total=len(outcome.criteria)),
+            t("{number} for you to confirm", number=len(outcome.to_confirm)) if outcome.to_confirm else "",
+            self.not_encoded(outcome),
+            t("present results count until {day}", day=outcome.until) if outcome.until else "",
+        ]
+        return " · ".join(part for part in parts if part)
 
+    def not_encoded(self, outcome: TrialOutcome) -> str:
+        """Say that the exclusion criteria are not there to be judged; "" where they are."""
+        return self._speaker.said(wording.NOT_ENCODED) if outcome.trial.exclusions == "not-published" else ""
 
-def _missing(decisive: Decisive, patient: PatientOutcome) -> str:
-    text = wording.REASON[decisive.reason]
-    about = last_value(decisive, patient.as_of)
-    until = f"; a new one today counts until {wording.day(decisive.new_until)}" if decisive.new_until else ""
-    return f"{text} ({markdown(about)}){until}" if about else f"{text}{until}"
+    def decided(self, outcome: TrialOutcome) -> str:
+        """Say how many criteria were decided."""
+        return self._speaker.t(
+            "{decided} of {total} criteria decided", decided=outcome.decided, total=len(outcome.criteria)
+        )
 
+    def in_a_line(self, outcome: TrialOutcome) -> str:
+        """Tell of another trial what fits a line."""
+        return self._speaker.t(
+            "{trial}: {status} ({decided})",
+            trial=markdown_of_rules(outcome.trial.id),
+            status=wording.STATUS[outcome.status],
+            decided=self.decided(outcome),
+        )
 
-def _instead(decisive: Decisive, outcome: TrialOutcome) -> str:
-    others = [markdown_of_rules(wording.inside(label)) for label in alternatives(decisive, outcome)]
-    return f"; or {' or '.join(others)} instead" if others else ""
+    def heading(self, words: str) -> str:
+        """Write a heading as a line of its own."""
+        return f"**{self._speaker.said(words)}**"
 
+    def what_decides(self, outcome: TrialOutcome) -> str:
+        """List the missing facts that decide; "" for none."""
+        if not outcome.decisive:
+            return ""
+        known = [one for one in outcome.decisive if one.reason is not Reason.NOT_FETCHED]
+        unread = [self._label(one.label) for one in outcome.decisive if one.reason is Reason.NOT_FETCHED]
+        lines = [
+            self._told(f"**{self._label(one.label)}**", self._instead(one, outcome, self._missing(one)))
+            for one in known
+        ]
+        if unread:
+            labels = wording.enumerated(unread)
+            lines.append(self._speaker.t("Could not be read, though the hospital may have it: {labels}", labels=labels))
+        return f"{self.heading(wording.MISSING)}\n\n" + "\n".join(f"- {line}" for line in lines)
 
-def to_confirm(outcome: TrialOutcome) -> str:
-    """List what only a person can settle; "" for nothing."""
-    if not outcome.to_confirm:
-        return ""
-    lines = []
-    for one in map(outcome.of, outcome.to_confirm):
-        leans = " *(the record leans against it)*" if one.leaning is Verdict.FAIL else ""
-        says = [markdown(fact.says) for fact in one.facts.values() if fact.says]
-        shown = [_evidence(evidence) for evidence in one.evidence if evidence.value is not None]
-        about = "; ".join([*says, *shown[:_EVIDENCE_SHOWN]]) or markdown(one.message)
-        lines.append(f"- {markdown_of_rules(one.criterion.short)}: {about}{leans}")
-    return f"**{wording.CONFIRM}**\n\n" + "\n".join(lines)
+    def _missing(self, decisive: Decisive) -> str:
+        t = self._speaker.t
+        about = self._speaker.said(wording.REASON[decisive.reason])
+        if last := last_value(decisive, self._patient.as_of, self._speaker.translate):
+            about = t("{reason} ({rest})", reason=about, rest=self._markdown(last))
+        if decisive.new_until:
+            about = t("{about}; a new one today counts until {day}", about=about, day=decisive.new_until)
+        return about
 
+    def _instead(self, decisive: Decisive, outcome: TrialOutcome, about: str) -> str:
+        others = [
+            markdown_of_rules(self._speaker.inside(self._speaker.said(label)))
+            for label in alternatives(decisive, outcome)
+        ]
+        if not others:
+            return about
+        return self._speaker.t("{about}; or {others} instead", about=about, others=wording.either(others))
 
-def what_was_unread(outcome: PatientOutcome) -> str:
-    """Name the parts of the chart that could not be read; "" for none."""
-    parts = [f"{wording.TYPES.get(name, name)} ({markdown(why)})" for name, why in outcome.unread.items()]
-    return f"{wording.UNREAD}: {wording.listed(parts)}." if parts else ""
+    def to_confirm(self, outcome: TrialOutcome) -> str:
+        """List what only a person can settle; "" for nothing."""
+        if not outcome.to_confirm:
+            return ""
+        lines = [f"- {self._for_a_person(outcome.of(one))}" for one in outcome.to_confirm]
+        return f"{self.heading(wording.CONFIRM)}\n\n" + "\n".join(lines)
 
+    def _for_a_person(self, one: CriterionOutcome) -> str:
+        says = [self._markdown(fact.says) for fact in one.facts.values() if fact.says]
+        shown = [self._evidence(evidence) for evidence in one.evidence if evidence.value is not None]
+        about = self._speaker.joined([*says, *shown[:_EVIDENCE_SHOWN]]) or self._markdown(one.message)
+        line = self._told(self._rules(one.criterion.short), about)
+        if one.leaning is not Verdict.FAIL:
+            return line
+        return self._speaker.t("{sentence} *(the record leans against it)*", sentence=line)
 
-def _table(outcome: TrialOutcome) -> str:
-    rows = [
-        f"| {wording.MARK[one.verdict]} | {markdown_of_rules(one.criterion.short)} | {_patient_cell(one)} |"
-        for one in outcome.criteria
-        if one.criterion.id not in outcome.to_confirm  # these are listed above
-    ]
-    return "\n".join(["| | Criterion | This patient |", "|---|---|---|", *rows])
+    def what_was_unread(self) -> str:
+        """Name the parts of the chart that could not be read; "" for none."""
+        parts = [
+            self._speaker.t("{type} ({why})", type=wording.TYPES.get(name, name), why=self._markdown(why))
+            for name, why in self._patient.unread.items()
+        ]
+        return self._sentence(wording.UNREAD, wording.listed(parts)) if parts else ""
 
+    def table(self, outcome: TrialOutcome) -> str:
+        """Write a row for each criterion that a record can settle."""
+        rows = [
+            f"| {wording.MARK[one.verdict]} | {self._rules(one.criterion.short)} | {self._patient_cell(one)} |"
+            for one in outcome.criteria
+            if one.criterion.id not in outcome.to_confirm  # these are listed above
+        ]
+        head = f"| | {self._speaker.t('Criterion')} | {self._speaker.t('This patient')} |"
+        return "\n".join([head, "|---|---|---|", *rows])
 
-def _patient_cell(outcome: CriterionOutcome) -> str:
-    """Show the deciding values; without any, and for what is unknown, the sentence says more."""
-    shown = [one for one in outcome.evidence if one.value is not None][:_EVIDENCE_SHOWN]
-    if outcome.reasons and all(missing.reason is Reason.NOT_FETCHED for missing in outcome.reasons):
-        return wording.REASON[Reason.NOT_FETCHED]
-    if not shown or outcome.verdict is Verdict.UNKNOWN:
-        return markdown(outcome.message)
-    noted = [markdown(remark) for fact in outcome.facts.values() for remark in remarks(fact)]
-    values = [f"{_test(one, outcome)}{_evidence(one)}" for one in shown]
-    return "; ".join([*values, *dict.fromkeys(noted)])
+    def _patient_cell(self, outcome: CriterionOutcome) -> str:
+        """Show the deciding values; without any, and for what is unknown, the sentence says more."""
+        shown = [one for one in outcome.evidence if one.value is not None][:_EVIDENCE_SHOWN]
+        if outcome.reasons and all(missing.reason is Reason.NOT_FETCHED for missing in outcome.reasons):
+            return self._speaker.said(wording.REASON[Reason.NOT_FETCHED])
+        # What a person said stands before what the record has beside it.
+        if not shown or outcome.verdict is Verdict.UNKNOWN or outcome.attested is not None:
+            return self._markdown(outcome.message)
+        noted = [self._markdown(remark) for fact in outcome.facts.values() for remark in remarks(fact)]
+        values = [f"{self._test(one, outcome)}{self._evidence(one)}" for one in shown]
+        return self._speaker.joined([*values, *dict.fromkeys(noted)])
 
+    def _test(self, evidence: Evidence, outcome: CriterionOutcome) -> str:
+        """Name the test of a value where a criterion reads several and the unit does not tell ("1.03 INR" does)."""
+        if len(outcome.tests) < 2:
+            return ""
+        names = (outcome.tests.get(fact.name, "") for fact in outcome.facts.values() if evidence in fact.evidence)
+        name = next(names, "")
+        return f"{self._label(name)} " if name and name not in wording.amount(evidence) else ""
 
-def _test(evidence: Evidence, outcome: CriterionOutcome) -> str:
-    """Name the test of a value where a criterion reads several and the unit does not tell ("1.03 INR" does)."""
-    if len(outcome.tests) < 2:
-        return ""
-    names = (outcome.tests.get(fact.name, "") for fact in outcome.facts.values() if evidence in fact.evidence)
-    name = next(names, "")
-    return f"{markdown_of_rules(name)} " if name and name not in wording.amount(evidence) else ""
+    def _evidence(self, evidence: Evidence) -> str:
+        shown = self._speaker.said(wording.amount(evidence))
+        note = "" if evidence.instead else self._speaker.said(evidence.note)
+        if note.startswith("="):
+            shown = f"{shown} {note}"
+        elif note:
+            shown = self._speaker.t("{value} ({note})", value=shown, note=note)
+        return markdown(f"{shown} · {self._speaker.day(evidence.date)}" if evidence.date else shown)
 
+    def foot(self, outcome: TrialOutcome) -> str:
+        """Write the last line: for review, by which rules, on which day."""
+        t, trial = self._speaker.t, outcome.trial
+        rules = t(
+            "Rules {trial} rev. {revision} ({digest})",
+            trial=markdown_of_rules(trial.id),
+            revision=trial.revision,
+            digest=markdown_of_rules(trial.digest.rpartition(":")[2][:6]),
+        )
+        if self._patient.site:
+            rules = t("{rules}, site file {site}", rules=rules, site=markdown_of_rules(self._patient.site))
+        return f"*{t('For review. {rules}, data as of {day}.', rules=rules, day=self._patient.as_of)}*"
 
-def _evidence(evidence: Evidence) -> str:
-    when = f" · {wording.day(evidence.date)}" if evidence.date else ""
-    note = "" if evidence.instead else wording.noted(evidence.note)
-    return markdown(f"{wording.amount(evidence)}{note}{when}")
+    def _sentence(self, heading: str, told: str) -> str:
+        return self._speaker.said(say("{heading}: {told}.", heading=heading, told=told))
 
+    def _told(self, label: str, about: str) -> str:
+        return self._speaker.t("{label}: {about}", label=label, about=about)
 
-def _others(others: Sequence[TrialOutcome]) -> str:
-    return "\n".join(
-        f"- Also {markdown_of_rules(one.trial.id)}: {wording.STATUS[one.status]} "
-        f"({one.decided} of {len(one.criteria)} criteria decided)"
-        for one in others
-    )
+    def _markdown(self, text: str) -> str:
+        return markdown(self._speaker.said(text))
 
+    def _label(self, label: str) -> str:
+        return markdown_of_rules(self._speaker.said(label))
 
-def foot(outcome: TrialOutcome, patient: PatientOutcome) -> str:
-    """Write the last line: for review, by which rules, on which day."""
-    trial = outcome.trial
-    digest = trial.digest.rpartition(":")[2][:6]
-    version = f"Rules {markdown_of_rules(trial.id)} rev. {trial.revision} ({markdown_of_rules(digest)})"
-    site = f", site file {markdown_of_rules(patient.site)}" if patient.site else ""
-    return f"*For review. {version}{site}, data as of {wording.day(patient.as_of)}.*"
+    def _rules(self, text: str) -> str:
+        return markdown_of_rules(self._speaker.rules(text))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from json.encoder import encode_basestring
+from typing import Any, Final
 
 
 def to_json(value: Any, *, indent: int = 0) -> str:
@@ -22,34 +22,56 @@ def to_json(value: Any, *, indent: int = 0) -> str:
     >>> to_json({"value": Decimal("1.50"), "unit": "µmol/L"})
     '{"value":1.50,"unit":"µmol/L"}'
     """
-    return _write(value, " " * indent, "\n" if indent else "")
+    written: list[str] = []
+    _write(value, " " * indent, "\n" if indent else "", written.append)
+    return "".join(written)
 
 
-def _write(value: Any, step: str, line: str) -> str:
-    if value is None or isinstance(value, (bool, str, int)):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Decimal):
+_PLAIN: Final[Mapping[object, str]] = {None: "null", True: "true", False: "false"}
+
+
+def _write(value: Any, step: str, line: str, put: Callable[[str], None]) -> None:
+    if isinstance(value, str):
+        put(encode_basestring(value))
+    elif value is None or isinstance(value, bool):
+        put(_PLAIN[value])
+    elif isinstance(value, int):
+        put(int.__repr__(value))
+    elif isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("JSON has no NaN or Infinity")
-        return str(value)  # "1E+3" and "0E-8", too, are JSON numbers
-    inner = line + step if line else ""
-    if isinstance(value, Mapping):
-        colon = ": " if line else ":"
-        parts = [
-            f"{json.dumps(_key(key), ensure_ascii=False)}{colon}{_write(item, step, inner)}"
-            for key, item in value.items()
-        ]
-        return _enclose("{", parts, "}", inner, line)
-    if isinstance(value, (list, tuple)):
-        return _enclose("[", [_write(item, step, inner) for item in value], "]", inner, line)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+        put(str(value))  # "1E+3" and "0E-8", too, are JSON numbers
+    elif isinstance(value, (list, tuple)):
+        _write_list(value, step, line, put)
+    elif isinstance(value, Mapping):
+        _write_mapping(value, step, line, put)
+    else:
+        raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise TypeError("JSON keys are text")
-    return key
+def _write_mapping(value: Mapping[Any, Any], step: str, line: str, put: Callable[[str], None]) -> None:
+    if not value:
+        put("{}")
+        return
+    inner = line + step
+    colon, before = (": " if line else ":"), "{" + inner
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise TypeError("JSON keys are text")
+        put(f"{before}{encode_basestring(key)}{colon}")
+        _write(item, step, inner, put)
+        before = "," + inner
+    put(line + "}")
 
 
-def _enclose(start: str, parts: list[str], end: str, inner: str, line: str) -> str:
-    return start + inner + ("," + inner).join(parts) + line + end if parts else start + end
+def _write_list(value: list[Any] | tuple[Any, ...], step: str, line: str, put: Callable[[str], None]) -> None:
+    if not value:
+        put("[]")
+        return
+    inner = line + step
+    before = "[" + inner
+    for item in value:
+        put(before)
+        _write(item, step, inner, put)
+        before = "," + inner
+    put(line + "]")

@@ -7,11 +7,11 @@ from uuid import UUID, uuid5
 
 from cds_service.evaluation.outcome import Decisive, TrialOutcome
 from cds_service.facts.fact import Reason
-from cds_service.present import wording
 from cds_service.present.safe_text import plain
+from cds_service.present.speaker import ENGLISH, Speaker
 
 
-def suggestions(outcome: TrialOutcome, patient: str, seed: UUID) -> list[dict[str, Any]]:
+def suggestions(outcome: TrialOutcome, patient: str, seed: UUID, speaker: Speaker = ENGLISH) -> list[dict[str, Any]]:
     """Draft one ServiceRequest per decisive laboratory test, the first one recommended.
 
     A fact that could not be read is never ordered: the hospital may well have it. Facts that one test settles
@@ -21,35 +21,43 @@ def suggestions(outcome: TrialOutcome, patient: str, seed: UUID) -> list[dict[st
         outcome: of the trial.
         patient: ``Patient/<id>``.
         seed: the card's id; the suggestions' ids follow from it.
+        speaker: in whose language.
     """
     tests: dict[tuple[str, str], Decisive] = {}
     for decisive in outcome.decisive:
         if decisive.ask.kind == "lab" and decisive.ask.code and decisive.reason is not Reason.NOT_FETCHED:
             tests.setdefault((decisive.ask.system, decisive.ask.code), decisive)
     return [
-        _suggestion(decisive, outcome, patient, uuid5(seed, code), recommended=at == 0)
+        _suggestion(decisive, _request(decisive, outcome, patient, speaker), uuid5(seed, code), speaker, at == 0)
         for at, ((_system, code), decisive) in enumerate(tests.items())
     ]
 
 
-def _suggestion(
-    decisive: Decisive, outcome: TrialOutcome, patient: str, own: UUID, *, recommended: bool
-) -> dict[str, Any]:
+def _request(decisive: Decisive, outcome: TrialOutcome, patient: str, speaker: Speaker) -> dict[str, Any]:
     ask = decisive.ask
-    name = plain(decisive.label, 80)
-    label = f"Draft an order: {wording.inside(name)}"
+    # The display is the code system's own.
     coding = {"system": ask.system, "code": ask.code, **({"display": ask.display} if ask.display else {})}
-    request = {
+    return {
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "proposal",
-        "code": {"coding": [coding], "text": name},
+        "code": {"coding": [coding], "text": _name(decisive, speaker)},
         "subject": {"reference": patient},
-        "reasonCode": [{"text": f"Decides screening for {outcome.trial.id}"}],
+        "reasonCode": [{"text": speaker.t("Decides screening for {trial}", trial=outcome.trial.id)}],
     }
+
+
+def _suggestion(
+    decisive: Decisive, request: dict[str, Any], own: UUID, speaker: Speaker, recommended: bool
+) -> dict[str, Any]:
+    label = speaker.t("Draft an order: {test}", test=speaker.inside(_name(decisive, speaker)))
     return {
         "label": label,
         "uuid": str(own),
         **({"isRecommended": True} if recommended else {}),
         "actions": [{"type": "create", "description": label, "resource": request}],
     }
+
+
+def _name(decisive: Decisive, speaker: Speaker) -> str:
+    return plain(speaker.said(decisive.label), 80)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from cds_service.evaluation.outcome import TrialOutcome
+from cds_service.facts.phrase import say
 from cds_service.present.safe_text import plain
+from cds_service.present.speaker import ENGLISH, Speaker
 
 HL7: Final = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 OWN: Final = "urn:cds-service:override-reason"
@@ -21,25 +23,30 @@ NOT_FIT: Final = "not-fit."  # and the criterion's id behind it
 # More than this nobody reads; what is left over is "does not meet eligibility".
 MOST_CRITERIA: Final = 8
 _FIRST: Final = (
-    (OWN, DECLINED, "Patient declined the trial"),
-    (OWN, ON_A_TRIAL, "Already on a trial"),
+    (OWN, DECLINED, say("Patient declined the trial")),
+    (OWN, ON_A_TRIAL, say("Already on a trial")),
 )
 _LAST: Final = (
-    (HL7, "patient-ineligible", "Patient does not meet eligibility for recommended action"),
-    (OWN, NOT_NOW, "Not now: ask again later"),
-    (HL7, "action-completed", "Recommended action was already completed"),
-    (HL7, "inappropriate-recipient", "PC CDS delivered to inappropriate recipient/role"),
+    (HL7, "patient-ineligible", say("Patient does not meet eligibility for recommended action")),
+    (OWN, NOT_NOW, say("Not now: ask again later")),
+    (HL7, "action-completed", say("Recommended action was already completed")),
+    (HL7, "inappropriate-recipient", say("PC CDS delivered to inappropriate recipient/role")),
 )
 
 
-def override_reasons(outcome: TrialOutcome) -> list[dict[str, str]]:
+def override_reasons(outcome: TrialOutcome, speaker: Speaker = ENGLISH) -> list[dict[str, str]]:
     """Return the reasons to offer on a card about a trial, as CDS Hooks Codings.
 
     Args:
         outcome: of the card's trial; each criterion that is not settled may be the one that is known not to fit.
+        speaker: in whose language; the codes are the same in all, so feedback works across them.
     """
     shorts = {one.criterion.id: one.criterion.short for one in outcome.criteria}
     open_ones = [*outcome.to_confirm, *(name for one in outcome.decisive for name in one.criteria)]
     named = [name for name in dict.fromkeys(open_ones) if name in shorts][:MOST_CRITERIA]
-    known = [(OWN, f"{NOT_FIT}{name}", f"Known not to fit: {plain(shorts[name], 120)}") for name in named]
-    return [{"code": code, "system": system, "display": display} for system, code, display in (*_FIRST, *known, *_LAST)]
+    said = {name: plain(speaker.rules(shorts[name]), 120) for name in named}
+    known = [(OWN, f"{NOT_FIT}{name}", say("Known not to fit: {criterion}", criterion=said[name])) for name in named]
+    return [
+        {"code": code, "system": system, "display": speaker.said(display)}
+        for system, code, display in (*_FIRST, *known, *_LAST)
+    ]

@@ -120,7 +120,7 @@ class Report:
     def missing(self, decisive: Decisive, trial: TrialOutcome) -> str:
         """Say what is missing, why, what is on record of it, and what could stand in."""
         unread = decisive.reason is Reason.NOT_FETCHED
-        rest = say("the hospital may have it") if unread else last_value(decisive, self._outcome.as_of)
+        rest = say("the hospital may have it") if unread else last_value(decisive, self._outcome.as_of, self._translate)
         about: str = wording.REASON[decisive.reason]
         if rest:
             about = say("{reason} ({rest})", reason=about, rest=rest)

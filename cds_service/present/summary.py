@@ -6,20 +6,23 @@ from datetime import date
 
 from cds_service.evaluation.outcome import Decisive, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Reason
-from cds_service.facts.phrase import joined, say
+from cds_service.facts.phrase import Translate, in_language, joined, say
 from cds_service.present import wording
 from cds_service.present.safe_text import fit, plain
+from cds_service.present.speaker import ENGLISH, Speaker
 from cds_service.present.speaking import leaning_fail
 
 
-def candidate_summary(best: TrialOutcome, outcome: PatientOutcome) -> str:
+def candidate_summary(best: TrialOutcome, outcome: PatientOutcome, speaker: Speaker = ENGLISH) -> str:
     """Write the summary of a candidate card.
 
     Args:
         best: the trial the card is about.
         outcome: of the patient.
+        speaker: in whose language.
     """
-    return _candidate(best, outcome) if best.status is Status.CANDIDATE else _needs_data(best, outcome)
+    write = _candidate if best.status is Status.CANDIDATE else _needs_data
+    return write(best, outcome, speaker)
 
 
 def computed(outcome: TrialOutcome) -> tuple[int, int]:
@@ -28,60 +31,108 @@ def computed(outcome: TrialOutcome) -> tuple[int, int]:
     return met, len(outcome.criteria) - len(outcome.to_confirm)
 
 
-def _candidate(outcome: TrialOutcome, patient: PatientOutcome) -> str:
+def _candidate(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> str:
+    t = speaker.t
     met, total = computed(outcome)
-    head = f"May be a candidate for {outcome.trial.id}, for review"
-    against = [one.criterion.short for one in leaning_fail(outcome)]
-    if against:
-        more = f" (and {len(against) - 1} more)" if len(against) > 1 else ""
-        head += f', if confirmed: "{plain(against[0], 60)}"{more}'
-    body = f"all {total} computed criteria met" if met == total else f"{met} of {total} computed criteria met"
-    confirm = f", {len(outcome.to_confirm)} to confirm" if outcome.to_confirm else ""
-    until = outcome.until
-    labs = f"; labs count until {wording.day(until, year=False)}" if until else ""
-    # What was not read may hold a newer result than the one that passes.
-    unread = "; not all of the record could be read" if patient.unread else ""
-    heads = (f"{head}: {body}{confirm}{unread}", f"{head}: {body}{unread}", f"{head}{unread}", head)
-    return fit(f"{head}: {body}{confirm}{labs}{unread}", *heads)
-
-
-def _needs_data(outcome: TrialOutcome, patient: PatientOutcome) -> str:
-    met, total = computed(outcome)
-    name = outcome.trial.id
-    tail = f"; {met} of {total} computed criteria met"
-    if not outcome.decisive:
-        return fit(f"{name} needs data before it can be judged{tail}", f"{name} needs data")
-    first = outcome.decisive[0]
-    label = wording.inside(plain(first.label, 60))
-    others = len(outcome.decisive) - 1
-    more = f" and {others} more" if others else ""
-    instead = [wording.inside(plain(one, 60)) for one in alternatives(first, outcome)]
-    if instead and len(instead) == others:
-        # One of them is enough: no plural.
-        label, more, others = " or ".join([label, *instead]), "", 0
-    if first.reason is Reason.NOT_FETCHED:
-        bare = f"{_unread(patient) or label + more} could not be read"
-        what = bare + _why(patient)
+    head = _head(outcome, speaker)
+    if met == total:
+        body = t("all {total} computed criteria met", total=total)
     else:
-        plural = others or (label.endswith("s") and not label.endswith(("ss", "is", "us")))
-        bare = f"{label}{more} {'decide' if plural else 'decides'}"
-        what = f"{bare} ({_known(first, patient.as_of)})"
-    return fit(f"{name}: {what}{tail}", f"{name}: {what}", f"{name}: {bare}{tail}", f"{name}: {bare}")
+        body = t("{met} of {total} computed criteria met", met=met, total=total)
+    confirm = t("{number} to confirm", number=len(outcome.to_confirm)) if outcome.to_confirm else ""
+    labs = t("labs count until {day}", day=speaker.day(outcome.until, year=False)) if outcome.until else ""
+    # What was not read may hold a newer result than the one that passes.
+    unread = t("not all of the record could be read") if patient.unread else ""
+    counted = speaker.joined((body, confirm), ", ")
+    rows = [speaker.joined(clauses) for clauses in ((counted, labs, unread), (counted, unread), (body, unread))]
+    return fit(
+        *(t("{head}: {clauses}", head=head, clauses=row) for row in rows),
+        speaker.joined((head, unread)),
+        head,
+    )
 
 
-def last_value(decisive: Decisive, as_of: date, limit: int = 240) -> str:
+def _head(outcome: TrialOutcome, speaker: Speaker) -> str:
+    """Say for which trial the patient may be a candidate, and what stands against it."""
+    t, trial = speaker.t, outcome.trial.id
+    against = leaning_fail(outcome)
+    if not against:
+        return t("May be a candidate for {trial}, for review", trial=trial)
+    criterion, more = plain(speaker.rules(against[0].criterion.short), 60), len(against) - 1
+    if not more:
+        return t(
+            'May be a candidate for {trial}, for review, if confirmed: "{criterion}"', trial=trial, criterion=criterion
+        )
+    return t(
+        'May be a candidate for {trial}, for review, if confirmed: "{criterion}" (and {number} more)',
+        trial=trial,
+        criterion=criterion,
+        number=more,
+    )
+
+
+def _needs_data(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> str:
+    t, trial = speaker.t, outcome.trial.id
+    met, total = computed(outcome)
+    counts = t("{met} of {total} computed criteria met", met=met, total=total)
+    if not outcome.decisive:
+        needs = t("{trial} needs data before it can be judged", trial=trial)
+        return fit(speaker.joined((needs, counts)), t("{trial} needs data", trial=trial))
+    bare, whole = _what_is_missing(outcome, patient, speaker)
+    short, long = (t("{label}: {about}", label=trial, about=what) for what in (bare, whole))
+    return fit(speaker.joined((long, counts)), long, speaker.joined((short, counts)), short)
+
+
+def _what_is_missing(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> tuple[str, str]:
+    """Name what decides: the bare sentence, and the same with what is known of it."""
+    t, first = speaker.t, outcome.decisive[0]
+    label, others = _inside(first.label, speaker), len(outcome.decisive) - 1
+    instead = [_inside(one, speaker) for one in alternatives(first, outcome)]
+    # One of them is enough: no plural.
+    enough = bool(instead) and len(instead) == others
+    if enough:
+        label, others = speaker.said(wording.either([label, *instead])), 0
+    if first.reason is Reason.NOT_FETCHED:
+        what = _unread(patient, speaker)
+        if not what:
+            what = t("{label} and {number} more", label=label, number=others) if others else label
+        bare = t("{what} could not be read", what=what)
+        whys = sorted(set(patient.unread.values()))
+        if len(whys) != 1:
+            return bare, bare
+        return bare, t("{what} could not be read ({why})", what=what, why=plain(speaker.said(whys[0]), 60))
+    if others:
+        bare = t("{label} and {number} more decide", label=label, number=others)
+    elif _plural(label):
+        bare = t("{labels} decide", labels=label)
+    else:
+        bare = t("{label} decides", label=label)
+    return bare, t("{sentence} ({known})", sentence=bare, known=_known(first, patient.as_of, speaker))
+
+
+def _inside(label: str, speaker: Speaker) -> str:
+    return speaker.inside(plain(speaker.said(label), 60))
+
+
+def _plural(label: str) -> bool:
+    """Say whether an English label is of many things; other languages say both the same way."""
+    return label.endswith("s") and not label.endswith(("ss", "is", "us"))
+
+
+def last_value(decisive: Decisive, as_of: date, translate: Translate, limit: int = 240) -> str:
     """Say what is on record of a missing fact: last value, age, what it would give; "" for nothing.
 
     Args:
         decisive: the missing fact.
         as_of: the day of the judgement.
+        translate: into the reader's language, for what a value is called.
         limit: the most code points of the value.
     """
     last = decisive.last
     if last is None:
         return ""
     leans = wording.LEANING.get(decisive.leaning, "") if decisive.leaning else ""
-    value = say("last {value}", value=plain(wording.amount(last), limit))
+    value = say("last {value}", value=plain(in_language(wording.amount(last), translate), limit))
     return joined((value, wording.age(last, as_of), leans), ", ")
 
 
@@ -91,19 +142,15 @@ def alternatives(decisive: Decisive, outcome: TrialOutcome) -> list[str]:
     return [labels[fact] for fact in decisive.alternatives if fact in labels]
 
 
-def _known(decisive: Decisive, as_of: date) -> str:
-    last = last_value(decisive, as_of, 40)
+def _known(decisive: Decisive, as_of: date, speaker: Speaker) -> str:
+    last = speaker.said(last_value(decisive, as_of, speaker.translate, 40))
     # "19 days ago" says by itself that a value is too old.
-    reason = "" if last and decisive.reason is Reason.STALE else wording.REASON[decisive.reason]
-    return ", ".join(part for part in (reason, last) if part)
+    reason = "" if last and decisive.reason is Reason.STALE else speaker.said(wording.REASON[decisive.reason])
+    return speaker.joined((reason, last), ", ")
 
 
-def _unread(patient: PatientOutcome) -> str:
+def _unread(patient: PatientOutcome, speaker: Speaker) -> str:
     """Name what was not read rather than every fact that waits for it."""
-    names = [wording.TYPES.get(name, name) for name in patient.unread]
-    return wording.listed(names) if len(names) < 3 else f"{len(names)} parts of the chart"
-
-
-def _why(patient: PatientOutcome) -> str:
-    whys = sorted(set(patient.unread.values()))
-    return f" ({plain(whys[0], 60)})" if len(whys) == 1 else ""
+    if len(patient.unread) < 3:
+        return speaker.said(wording.listed(wording.TYPES.get(name, name) for name in patient.unread))
+    return speaker.t("{number} parts of the chart", number=len(patient.unread))

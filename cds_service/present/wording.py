@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import Final
 
 from cds_service.evaluation.outcome import Status, Verdict
 from cds_service.facts import shown
 from cds_service.facts.fact import Evidence, Reason
-from cds_service.facts.phrase import joined, say
+from cds_service.facts.phrase import say
 
 TYPES: Final = {
     "Condition": say("the problem list"),
@@ -46,21 +47,21 @@ REASON: Final = {
 LEANING: Final = {Verdict.PASS: say("would pass"), Verdict.FAIL: say("would fail")}
 BLOCKED: Final = {"deceased": say("deceased")}
 NOT_ENCODED: Final = say("exclusion criteria not encoded")
-REGISTRY: Final = "Registry record"
+REGISTRY: Final = say("Registry record")
 CONFIRM: Final = say("For you to confirm")
 MISSING: Final = say("What decides")
 UNREAD: Final = say("Could not be read")
-NOTHING_SAID: Final = "This says nothing about the patient. Open the chart again, or check by hand."
-ORDERED: Final = "In this order"
-ALL_ORDERED: Final = "In these orders"
-BROKEN: Final = "What would break"
-ALONE: Final = "As the record stands"
-AN_ORDER: Final = "an order"
-WHOM_TO_CALL: Final = (
+NOTHING_SAID: Final = say("This says nothing about the patient. Open the chart again, or check by hand.")
+ORDERED: Final = say("In this order")
+ALL_ORDERED: Final = say("In these orders")
+BROKEN: Final = say("What would break")
+ALONE: Final = say("As the record stands")
+AN_ORDER: Final = say("an order")
+WHOM_TO_CALL: Final = say(
     "If the trial may be wanted, call its team (see the registry record) before signing. "
     "For a patient who is already in the trial this does not apply. Nothing is blocked."
 )
-OWN_TREATMENT: Final = "The trial begins with treatment of this kind:"
+OWN_TREATMENT: Final = say("The trial begins with treatment of this kind:")
 
 
 day: Final = shown.day
@@ -78,22 +79,6 @@ def amount(evidence: Evidence) -> str:
     )
 
 
-def inside(label: str) -> str:
-    """Write a label for the middle of a sentence; names such as ECOG keep their capitals.
-
-    >>> inside("Total bilirubin"), inside("AST")
-    ('total bilirubin', 'AST')
-    """
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
-
-
-def noted(note: str) -> str:
-    """Write what was made of a value, for after it: " = 121 g/L", or in brackets."""
-    if not note:
-        return ""
-    return f" {note}" if note.startswith("=") else f" ({note})"
-
-
 def age(evidence: Evidence, as_of: date) -> str:
     """Say how old a value is: "19 days ago"; "" when its day is not known."""
     try:
@@ -103,6 +88,19 @@ def age(evidence: Evidence, as_of: date) -> str:
     return {0: say("today"), 1: say("yesterday")}.get(days, say("{days} days ago", days=days))
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
-    return joined([joined(names[:-1], ", "), *names[-1:]], " and ")
+    *most, last = list(names) or [""]
+    first = enumerated(dict.fromkeys(most))
+    return say("{names} and {last}", names=first, last=last) if first not in ("", last) else last
+
+
+def either(names: Iterable[str]) -> str:
+    """Join names any of which will do: "a or b"."""
+    return reduce(lambda one, other: say("{names} or {last}", names=one, last=other), names)
+
+
+def enumerated(names: Iterable[str]) -> str:
+    """Join names by commas, "" for none; Chinese has a sign of its own between the things of a list."""
+    row: list[str] = list(names)
+    return reduce(lambda one, other: say("{names}, {next}", names=one, next=other), row) if row else ""

@@ -28,7 +28,7 @@ def register(app: Flask, settings: Settings) -> None:
     def add(response: Response) -> Response:
         if not request.path.startswith("/cds-services"):
             return response
-        response.headers.add("Vary", "Origin")
+        response.vary.add("Origin")
         origin = request.headers.get("Origin", "")
         if allowed(origin, settings):
             response.headers["Access-Control-Allow-Origin"] = origin

@@ -51,6 +51,7 @@ def _addresses(service: Service) -> dict[str, Any]:
         "operationId": f"call {service.id}",
         "tags": ["CDS Hooks"],
         "summary": f"{service.hook}: {service.title}",
+        "parameters": [{"$ref": "#/components/parameters/language"}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": {"$ref": "#/components/responses/cards"}, "default": _ERROR},
     }

@@ -8,9 +8,12 @@ from flask import Blueprint, Response, render_template
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
+from cds_service.present.speaker import speaker
 from cds_service.web.answers import answer, read_body
 from cds_service.web.example_stories import example_stories
+from cds_service.web.language import language_of, said_on_pages, say_language
 from cds_service.web.markdown_tree import markdown_tree
+from cds_service.web.simulator_words import words_of_scripts
 
 PATH: Final = "/simulator"
 POLICY: Final = (
@@ -37,7 +40,9 @@ def routes(services: Services, fhir_server: str | None = None) -> Blueprint:
 
     @blueprint.get(PATH)
     def page() -> Response:
-        return Response(render_template("simulator.html"), content_type="text/html; charset=utf-8")
+        spoken = speaker(language_of(services.settings))
+        text = render_template("simulator.html", **said_on_pages(spoken), words=words_of_scripts(spoken))
+        return say_language(Response(text, content_type="text/html; charset=utf-8"), spoken.language)
 
     @blueprint.get(f"{PATH}/setup")
     def setup() -> Response:

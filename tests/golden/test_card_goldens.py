@@ -2,19 +2,23 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from door_fakes import criterion, decisive, needs_data, npc, outcome, spread, trial, trial_outcome
 
-from cds_service.evaluation.outcome import Status, Verdict
+from cds_service.evaluation.outcome import PatientOutcome, Status, Verdict
 from cds_service.facts.fact import Reason
+from cds_service.facts.phrase import words_of_rules
 from cds_service.logic.truth import State
 from cds_service.present.cards import make_cards
 from cds_service.present.json_text import to_json
 from cds_service.present.report import write_report
+from cds_service.present.speaker import Speaker, speaker
 
 HERE = Path(__file__).resolve().parent
 SEED = UUID("d1577c69-dfbe-44ad-ba6d-3e05e953b2ea")
@@ -44,6 +48,43 @@ OUTCOMES = {
 }
 
 
+# What rule files and facts would say in Chinese of the made-up trial.
+CHINESE = {
+    "A trial of things": "某项试验",
+    "before induction": "诱导治疗前",
+    "Nasopharyngeal carcinoma": "鼻咽癌",
+    "Distant metastases": "远处转移",
+    "Hemoglobin ≥ 90 g/L": "血红蛋白 ≥ 90 g/L",
+    "Total bilirubin ≤ 1.5 x ULN": "总胆红素 ≤ 1.5 x ULN",
+    "total bilirubin": "总胆红素",
+    "No prior anti-tumour treatment": "既往无抗肿瘤治疗",
+    "No earlier surgery": "既往无手术",
+    "Labs": "检验",
+    "A sentence.": "一句说明。",
+    "None found in this record.": "本病历中未发现。",
+    "Surgery elsewhere is named in a letter.": "外院手术见于一封信函。",
+}
+
+
+def chinese() -> Speaker:
+    """Return who speaks Chinese, with the words of the made-up trial."""
+    ours = speaker("zh")
+    return replace(ours, translate=lambda template: CHINESE.get(template) or ours.translate(template))
+
+
+def with_phrases(found: PatientOutcome) -> PatientOutcome:
+    """Return the outcome with labels and sentences that remember their templates, as the judge makes them."""
+    trials = [
+        replace(
+            one,
+            criteria=tuple(replace(c, message=words_of_rules(c.message)) for c in one.criteria),
+            decisive=tuple(replace(d, label=words_of_rules(d.label)) for d in one.decisive),
+        )
+        for one in found.trials
+    ]
+    return replace(found, trials=tuple(trials), unread={name: words_of_rules(w) for name, w in found.unread.items()})
+
+
 def same(path: Path, text: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
@@ -52,7 +93,17 @@ def same(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_cards(name):
-    cards = make_cards(OUTCOMES[name], seed=SEED)
+    kept(name, make_cards(OUTCOMES[name], seed=SEED))
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_cards_in_chinese(name):
+    found = with_phrases(OUTCOMES[name])
+    assert make_cards(found, seed=SEED) == make_cards(OUTCOMES[name], seed=SEED)
+    kept(f"{name}.zh", make_cards(found, seed=SEED, speaker=chinese()))
+
+
+def kept(name: str, cards: list[dict[str, Any]]) -> None:
     same(HERE / f"{name}.card.json", to_json(cards, indent=2) + "\n")
     detail = "\n\n".join(f"> {card['summary']}\n\n{card['detail']}" for card in cards)
     same(HERE / f"{name}.card.md", detail + "\n")

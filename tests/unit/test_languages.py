@@ -16,6 +16,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from click.testing import CliRunner
+from jinja2 import Environment, nodes
 from ruamel.yaml import YAML
 
 from cds_service.bootstrap import load_rules
@@ -30,6 +31,8 @@ from cds_service.screening.patient import screen_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "cds_service").rglob("*.py"))
+PAGES = sorted((ROOT / "cds_service").rglob("*.html"))
+JINJA = Environment(autoescape=True)  # parses only
 STORIES = sorted(path.parent for path in (ROOT / "fhir_examples" / "patients").glob("*/bundle.json"))
 RULES = load_rules()
 PHRASES = "cds_service.facts.phrase"
@@ -62,10 +65,62 @@ def literal(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def spoken_calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of a Speaker's ``t`` and ``joined``, by whatever name the speaker goes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("t", "joined"):
+                yield node.func.attr, node
+            elif isinstance(node.func, ast.Name) and node.func.id == "t":
+                yield "t", node
+
+
+def made_up(node: ast.expr) -> bool:
+    """Say whether text is put together, or chosen, where a literal is wanted; phrases may be chosen."""
+    if isinstance(node, ast.IfExp):
+        return any(literal(one) is not None or made_up(one) for one in (node.body, node.orelse))
+    return isinstance(node, (ast.JoinedStr, ast.BinOp))
+
+
+def spoken(path: Path) -> Iterator[str]:
+    """Yield the templates that a module says through a Speaker."""
+    tree, name = ast.parse(path.read_text(encoding="utf-8")), str(path.relative_to(ROOT))
+    for function, call in spoken_calls(tree):
+        where = f"{name}:{call.lineno}"
+        if function == "t" and call.args:
+            template = literal(call.args[0])
+            assert not made_up(call.args[0]), f"{where}: a template that no translator can see"
+            if template is not None:
+                assert {one.arg for one in call.keywords} == set(places(template)), f"{where}: other places"
+                yield template
+        elif function == "joined":
+            separator = literal(call.args[1]) if len(call.args) > 1 else "; "
+            assert separator is not None, f"{where}: a separator that no translator can see"
+            yield f"{{one}}{separator}{{other}}"
+
+
+def written_in_pages(path: Path) -> Iterator[str]:
+    """Yield the templates that a page says: ``t("...")`` anywhere in it, macros and attributes included."""
+    name = str(path.relative_to(ROOT))
+    for call in JINJA.parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+        if not isinstance(call.node, nodes.Name) or call.node.name not in ("t", "_") or not call.args:
+            continue
+        first, where = call.args[0], f"{name}:{call.lineno}"
+        assert not isinstance(first, (nodes.Concat, nodes.Add, nodes.CondExpr)), (
+            f"{where}: a template that no translator can see"
+        )
+        if isinstance(first, nodes.Const):
+            assert {one.key for one in call.kwargs} == set(places(first.value)), f"{where}: other places"
+            yield first.value
+
+
 def templates() -> dict[str, str]:
-    """Collect every template of the source, with the file that it stands in."""
+    """Collect every template of the source and of the pages, with the file that it stands in."""
     found: dict[str, str] = {}
+    for page in PAGES:
+        found |= dict.fromkeys(written_in_pages(page), str(page.relative_to(ROOT)))
     for path in SOURCES:
+        found |= dict.fromkeys(spoken(path), str(path.relative_to(ROOT)))
         tree, name = ast.parse(path.read_text(encoding="utf-8")), str(path.relative_to(ROOT))
         listed = listed_in(tree, name)
         found |= dict.fromkeys(listed, name)
@@ -194,7 +249,7 @@ def test_the_report_in_chinese() -> None:
     arguments = ["evaluate", str(story / "bundle.json"), "--as-of", "2026-03-01", "--format", "text"]
     said = CliRunner().invoke(main, [*arguments, "--language", "zh"])
     assert said.exit_code == 0, said.output
-    assert "判定日期：2026 年 3 月 1 日" in said.output
+    assert "判定日期：2026年3月1日" in said.output
     english = CliRunner().invoke(main, arguments).output
     assert len(said.output.splitlines()) == len(english.splitlines())
     for line in filter(str.strip, said.output.splitlines()):

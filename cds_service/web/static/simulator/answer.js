@@ -5,6 +5,7 @@
 import { succeeded } from "./client.js";
 import { cardElement } from "./cards.js";
 import { element } from "./element.js";
+import { t } from "./words.js";
 
 /**
  * @param {import("./client.js").Answer} answer
@@ -14,24 +15,27 @@ import { element } from "./element.js";
 export async function answerNodes(answer, tell) {
   const took = `${Math.round(answer.milliseconds)} ms`;
   if (answer.status === 0) {
-    return { status: "Error: no answer.", nodes: [problem("The service could not be reached.", [])] };
+    return { status: t("Error: no answer."), nodes: [problem(t("The service could not be reached."), [])] };
   }
   const line = `HTTP ${answer.status}, ${took}`;
+  const failed = t("Error: {line}.", { line });
   if (!succeeded(answer)) {
-    const words = answer.status < 300 ? "The answer is not JSON." : `The service refused the call (HTTP ${answer.status}).`;
-    return { status: `Error: ${line}.`, nodes: [problem(words, issues(answer))] };
+    const refused = t("The service refused the call (HTTP {status}).", { status: answer.status });
+    const words = answer.status < 300 ? t("The answer is not JSON.") : refused;
+    return { status: failed, nodes: [problem(words, issues(answer))] };
   }
   const cards = answer.body?.cards;
   if (!Array.isArray(cards)) {
-    return { status: `Error: ${line}.`, nodes: [problem("The answer holds no list of cards.", [])] };
+    return { status: failed, nodes: [problem(t("The answer holds no list of cards."), [])] };
   }
   if (!cards.length) {
-    const nothing = element("p", { class: "nothing" }, "The service had nothing to say.");
-    return { status: `${line}, no card.`, nodes: [nothing] };
+    const nothing = element("p", { class: "nothing" }, t("The service had nothing to say."));
+    return { status: t("{line}, no card.", { line }), nodes: [nothing] };
   }
   const nodes = [];
   for (const [at, card] of cards.entries()) nodes.push(await cardElement(card, at, tell));
-  return { status: `${line}, ${cards.length} ${cards.length === 1 ? "card" : "cards"}.`, nodes };
+  const number = cards.length;
+  return { status: number === 1 ? t("{line}, 1 card.", { line }) : t("{line}, {number} cards.", { line, number }), nodes };
 }
 
 /**
@@ -40,7 +44,7 @@ export async function answerNodes(answer, tell) {
  * @returns {string} "" when it did not
  */
 export function failure(answer) {
-  if (answer.status === 0) return "the service could not be reached.";
+  if (answer.status === 0) return t("the service could not be reached.");
   if (answer.status >= 200 && answer.status < 300) return "";
   return [`HTTP ${answer.status}.`, ...issues(answer)].join(" ");
 }
@@ -49,10 +53,10 @@ function problem(words, details) {
   return element(
     "div",
     { class: "problem", role: "alert" },
-    element("p", { class: "indicator" }, element("span", { class: "mark", "aria-hidden": "true" }, "×"), "Error"),
+    element("p", { class: "indicator" }, element("span", { class: "mark", "aria-hidden": "true" }, "×"), t("Error")),
     element("p", { class: "what" }, words),
     ...details.map((detail) => element("p", {}, detail)),
-    element("p", { class: "note" }, "Nothing was judged. This says nothing about the patient."),
+    element("p", { class: "note" }, t("Nothing was judged. This says nothing about the patient.")),
   );
 }
 
@@ -60,7 +64,7 @@ function issues(answer) {
   const found = Array.isArray(answer.body?.issue) ? answer.body.issue : [];
   const words = found.map((issue) => {
     const where = Array.isArray(issue?.expression) ? ` (${issue.expression.join(", ")})` : "";
-    return `${issue?.diagnostics ?? issue?.code ?? "No reason was given."}${where}`;
+    return `${issue?.diagnostics ?? issue?.code ?? t("No reason was given.")}${where}`;
   });
-  return answer.correlation ? [...words, `In the service's log: ${answer.correlation}`] : words;
+  return answer.correlation ? [...words, t("In the service's log: {id}", { id: answer.correlation })] : words;
 }

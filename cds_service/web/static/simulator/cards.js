@@ -4,8 +4,9 @@
  */
 import { element, link } from "./element.js";
 import { markdown } from "./markdown.js";
+import { around, t } from "./words.js";
 
-const MARKS = { info: ["i", "Information"], warning: ["!", "Warning"], critical: ["!!", "Critical"] };
+const MARKS = { info: ["i", t("Information")], warning: ["!", t("Warning")], critical: ["!!", t("Critical")] };
 
 /**
  * @param {Object} card of the answer
@@ -31,7 +32,8 @@ export async function cardElement(card, at, tell) {
 }
 
 function sourceElement(source) {
-  return element("p", { class: "source" }, "Source: ", link(source?.url, String(source?.label ?? "not named")));
+  const named = link(source?.url, String(source?.label ?? t("not named")));
+  return element("p", { class: "source" }, ...around(t("Source: {source}"), "{source}", named));
 }
 
 function linksElement(card) {
@@ -42,30 +44,31 @@ function linksElement(card) {
 
 function linkParts(one) {
   const label = String(one?.label ?? "");
-  return one?.type === "smart" ? [`${label} (a SMART app; not launched here)`] : [link(one?.url, label)];
+  return one?.type === "smart" ? [t("{label} (a SMART app; not launched here)", { label })] : [link(one?.url, label)];
 }
 
 function suggestionsElement(card, tell) {
   const suggestions = list(card.suggestions);
   if (!suggestions.length) return null;
   const rows = suggestions.map((one) => suggestionElement(one, card, tell));
-  return element("ul", { class: "suggestions", "aria-label": "Suggestions" }, ...rows);
+  return element("ul", { class: "suggestions", "aria-label": t("Suggestions") }, ...rows);
 }
 
 function suggestionElement(suggestion, card, tell) {
   const row = element("li");
-  const button = element("button", { type: "button", click: accept }, String(suggestion?.label ?? ""));
+  const label = String(suggestion?.label ?? "");
+  const button = element("button", { type: "button", click: accept }, label);
   // Without both ids there is nothing to say it with.
   button.disabled = !card.uuid || !suggestion?.uuid;
-  row.append(button, suggestion?.isRecommended ? element("span", { class: "tag" }, "recommended") : "");
+  row.append(button, suggestion?.isRecommended ? element("span", { class: "tag" }, t("recommended")) : "");
   row.append(
     element(
       "details",
       {},
-      element("summary", {}, `What “${suggestion?.label ?? ""}” would do`),
+      element("summary", {}, t("What “{label}” would do", { label })),
       element(
         "pre",
-        { tabindex: "0", role: "region", "aria-label": `Actions of ${suggestion?.label ?? ""}` },
+        { tabindex: "0", role: "region", "aria-label": t("Actions of {label}", { label }) },
         JSON.stringify(suggestion?.actions ?? [], null, 2),
       ),
     ),
@@ -82,7 +85,7 @@ function suggestionElement(suggestion, card, tell) {
     });
     if (why) button.disabled = false;
     else if (card.selectionBehavior === "at-most-one") disableOthers(row.parentElement);
-    report(row, why, "Accepted: the service was told.");
+    report(row, why, t("Accepted: the service was told."));
   }
 }
 
@@ -97,19 +100,19 @@ function dismissal(card, at, tell) {
   const choice = element(
     "select",
     { id: `reason-${at}` },
-    element("option", { value: "" }, "No reason given"),
+    element("option", { value: "" }, t("No reason given")),
     ...reasons.map((reason, index) => element("option", { value: String(index) }, String(reason?.display ?? ""))),
   );
   const comment = element("input", { id: `comment-${at}`, type: "text", maxlength: "500", autocomplete: "off" });
-  const button = element("button", { type: "submit" }, "Dismiss this card");
+  const button = element("button", { type: "submit" }, t("Dismiss this card"));
   const form = element(
     "form",
-    { submit: dismiss, "aria-label": "Dismiss" },
-    element("p", {}, element("label", { for: choice.id }, "Reason"), choice),
-    element("p", {}, element("label", { for: comment.id }, "Comment, no patient data (optional)"), comment),
+    { submit: dismiss, "aria-label": t("Dismiss") },
+    element("p", {}, element("label", { for: choice.id }, t("Reason")), choice),
+    element("p", {}, element("label", { for: comment.id }, t("Comment, no patient data (optional)")), comment),
     element("p", {}, button),
   );
-  const box = element("details", { class: "dismissal" }, element("summary", {}, "Dismiss …"), form);
+  const box = element("details", { class: "dismissal" }, element("summary", {}, t("Dismiss …")), form);
   return box;
 
   async function dismiss(event) {
@@ -128,8 +131,8 @@ function dismissal(card, at, tell) {
     });
     if (why) button.disabled = false;
     else box.closest(".card").classList.add("dismissed");
-    const words = choice.value && reason ? `: ${reason.display}` : "";
-    report(box, why, `Dismissed${words}. Send again to see what the service makes of it.`);
+    const done = choice.value && reason ? t("Dismissed: {reason}.", { reason: reason.display }) : t("Dismissed.");
+    report(box, why, `${done} ${t("Send again to see what the service makes of it.")}`);
     if (!why) form.remove();
   }
 }
@@ -137,7 +140,7 @@ function dismissal(card, at, tell) {
 /** Say how feedback fared, and bring keyboard users there: what they pressed may be gone. */
 function report(place, why, done) {
   place.querySelector(":scope > .told")?.remove();
-  const words = why ? `Feedback was not taken: ${why}` : done;
+  const words = why ? t("Feedback was not taken: {why}", { why }) : done;
   const told = element("p", { class: why ? "told failed" : "told", role: why ? "alert" : "status", tabindex: "-1" }, words);
   place.append(told);
   told.focus();

@@ -15,14 +15,19 @@
 /**
  * @param {string} path relative to the page
  * @param {unknown} [body] sent as JSON by POST; GET without it
+ * @param {string} [language] that the answer is wanted in
  * @returns {Promise<Answer>}
  */
-export async function call(path, body) {
+export async function call(path, body, language) {
   const started = performance.now();
   try {
     const response = await fetch(path, {
       ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: {
+        Accept: "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(language === undefined ? {} : { "Accept-Language": language }),
+      },
       credentials: "omit",
       redirect: "error",
     });

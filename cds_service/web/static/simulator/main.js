@@ -7,6 +7,7 @@ import { call, succeeded } from "./client.js";
 import { element } from "./element.js";
 import { banner, patientOf } from "./patient.js";
 import { hookRequest, isAboutOrders } from "./request.js";
+import { around, language, t } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const chart = { bundle: null, patient: null };
@@ -34,11 +35,11 @@ async function start() {
   at("story").append(...stories.map((one) => element("option", { value: one.name }, one.name)));
   at("service").append(...services.map((one) => element("option", { value: one.id }, `${one.hook}: ${one.title ?? one.id}`)));
   at("orders").append(...orders.map(orderChoice));
-  if (!services.length) at("status").textContent = `Error: discovery failed. ${failure(discovery)}`;
+  if (!services.length) at("status").textContent = t("Error: discovery failed. {why}", { why: failure(discovery) });
   showService();
   if (stories.some((one) => one.name === FIRST_STORY)) at("story").value = FIRST_STORY;
   if (stories.length) await openStory();
-  else openChart(null, "There are no example patients here: open a Bundle file, or run the service from a checkout.");
+  else openChart(null, t("There are no example patients here: open a Bundle file, or run the service from a checkout."));
   // Tests and people with a slow machine can tell when the page is ready.
   document.body.dataset.ready = "true";
 }
@@ -47,7 +48,8 @@ async function start() {
 async function askDay() {
   const setup = await call("simulator/setup");
   const day = setup.body?.asOf;
-  at("day").replaceChildren("The service judges as of ", element("strong", {}, String(day ?? "an unknown day")), ".");
+  const shown = element("strong", {}, String(day ?? t("an unknown day")));
+  at("day").replaceChildren(...around(t("The service judges as of {day}."), "{day}", shown));
   return setup;
 }
 
@@ -55,27 +57,25 @@ async function openStory() {
   const story = stories.find((one) => one.name === at("story").value);
   at("file").value = "";
   const answer = await call(`simulator/stories/${encodeURIComponent(story.name)}`);
-  const stale = (await askDay()).body?.asOf === story.asOf ? "" : " On another day its results may be too old.";
-  openChart(
-    succeeded(answer) ? answer.body : null,
-    `${story.text} Written for ${story.asOf}; expected then: ${story.expected}.${stale}`,
-  );
+  const stale = (await askDay()).body?.asOf === story.asOf ? "" : t("On another day its results may be too old.");
+  const written = t("Written for {day}; expected then: {expected}.", { day: story.asOf, expected: story.expected });
+  openChart(succeeded(answer) ? answer.body : null, [story.text, written, stale].filter(Boolean).join(" "));
 }
 
 async function openFile() {
   const [file] = at("file").files;
   if (!file) return;
   try {
-    openChart(JSON.parse(await file.text()), "Read from a file; it stays in this page until you send it.");
+    openChart(JSON.parse(await file.text()), t("Read from a file; it stays in this page until you send it."));
   } catch {
-    openChart(null, "The file is not JSON.");
+    openChart(null, t("The file is not JSON."));
   }
 }
 
 function openChart(bundle, words) {
   chart.patient = patientOf(bundle);
   chart.bundle = chart.patient ? bundle : null;
-  at("story-text").textContent = bundle && !chart.patient ? "The Bundle holds no Patient." : words;
+  at("story-text").textContent = bundle && !chart.patient ? t("The Bundle holds no Patient.") : words;
   at("patient").replaceChildren(...banner(chart.patient));
   at("send").disabled = !chart.bundle || !services.length;
 }
@@ -90,7 +90,7 @@ function orderChoice(order, index) {
   const id = `order-${index}`;
   const box = element("input", { id, type: "checkbox", value: String(index) });
   box.checked = index === 0;
-  return element("p", { class: "choice" }, box, element("label", { for: id }, order.label));
+  return element("p", { class: "choice" }, box, element("label", { for: id }, t(order.label)));
 }
 
 function chosenOrders() {
@@ -110,11 +110,11 @@ async function send(event) {
   });
   const path = `cds-services/${encodeURIComponent(service.id)}`;
   at("send").disabled = true;
-  at("status").textContent = "Sending …";
+  at("status").textContent = t("Sending …");
   at("cards").replaceChildren();
   at("request").textContent = `POST ${path}\n\n${JSON.stringify(request, null, 2)}`;
-  at("feedback").textContent = "Nothing was sent yet.";
-  const [answer] = await Promise.all([call(path, request), askDay()]);
+  at("feedback").textContent = t("Nothing was sent yet.");
+  const [answer] = await Promise.all([call(path, request, language), askDay()]);
   at("response").textContent = wire(answer);
   const { status, nodes } = await answerNodes(answer, (item) => tell(`${path}/feedback`, item));
   at("cards").replaceChildren(...nodes);
@@ -133,5 +133,5 @@ async function tell(path, item) {
 
 function wire(answer) {
   const body = answer.isJson ? JSON.stringify(answer.body, null, 2) : answer.body;
-  return `${answer.status ? `HTTP ${answer.status}` : "No answer"}\n\n${body}`;
+  return `${answer.status ? `HTTP ${answer.status}` : t("No answer")}\n\n${body}`;
 }

@@ -4,6 +4,7 @@
  */
 import { element } from "./element.js";
 import { resourcesOf } from "./prefetch.js";
+import { t } from "./words.js";
 
 /**
  * @param {unknown} bundle
@@ -17,10 +18,10 @@ export const patientOf = (bundle) => resourcesOf(bundle).find((one) => one.resou
  */
 export function banner(patient) {
   const rows = patient
-    ? { Name: nameOf(patient), Born: patient.birthDate, Sex: patient.gender, Id: patient.id }
-    : { Chart: "none is open" };
-  return Object.entries(rows).map(([term, value]) =>
-    element("div", {}, element("dt", {}, term), element("dd", {}, String(value ?? "not stated"))),
+    ? [[t("Name"), nameOf(patient)], [t("Born"), patient.birthDate], [t("Sex"), patient.gender], [t("Id"), patient.id]]
+    : [[t("Chart"), t("none is open")]];
+  return rows.map(([term, value]) =>
+    element("div", {}, element("dt", {}, term), element("dd", {}, String(value ?? t("not stated")))),
   );
 }
 
