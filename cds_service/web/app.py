@@ -8,7 +8,7 @@ from typing import Final
 from flask import Flask, Response, request
 
 from cds_service.bootstrap import Services
-from cds_service.web import api, cors, feedback, health, hooks, openapi, own_jwks, pages, problems, simulator
+from cds_service.web import api, cors, feedback, health, hooks, openapi, own_jwks, pages, problems, simulator, worklist
 from cds_service.web.correlation import HEADER, correlation_id
 
 log = logging.getLogger("cds_service.web")
@@ -42,6 +42,7 @@ def create_app(services: Services, *, simulator_fhir: str | None = None) -> Flas
         app.register_blueprint(blueprint)
     if services.settings.mode == "open":
         app.register_blueprint(simulator.routes(services, simulator_fhir))
+        worklist.mount(app, services)
     problems.register(app)
     cors.register(app, services.settings)
     app.after_request(_finish)
@@ -51,7 +52,7 @@ def create_app(services: Services, *, simulator_fhir: str | None = None) -> Flas
 def _finish(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers[HEADER] = correlation_id()
     # The route, not the path: whatever a caller writes into a path, or for a method, stays out of the log.
     method = request.method if request.method in _METHODS else "another method,"

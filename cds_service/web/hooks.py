@@ -7,23 +7,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid5
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
 from cds_service.evaluation.effect import Effect
+from cds_service.gather.chart import read_chart
 from cds_service.gather.client import FhirClient
 from cds_service.gather.draft_orders import read_drafts
 from cds_service.present.card_rules import adapted, checked
 from cds_service.present.cards import make_cards
 from cds_service.present.conflict import order_cards
+from cds_service.present.entry_link import with_entry_links
+from cds_service.present.speaker import Speaker, speaker
 from cds_service.screening.conflict import screen_orders
 from cds_service.screening.memory import Memory, kind_of, tenant_key
-from cds_service.screening.patient import Rules, screen_hook
+from cds_service.screening.patient import Rules
+from cds_service.screening.worklist.at_hook import Recalled, keep, recall
 from cds_service.settings import Hook, Service
 from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
 from cds_service.web.auth import caller_of
+from cds_service.web.language import language_of_call, say_language
 from cds_service.web.messages import HookCall, read_call
 
 log = logging.getLogger("cds_service.web")
@@ -61,34 +66,50 @@ def routes(services: Services) -> Blueprint:
         if service_id not in offered:
             raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
         hook = read_call(read_body(services.settings.max_hook_bytes), offered[service_id].hook)
-        cards = _cards(services, offered[service_id], hook, caller)
-        return answer({"cards": checked(adapted(cards, caller.profile), caller.profile)})
+        said = speaker(language_of_call(services.settings), services.rules.library)
+        cards = _cards(services, offered[service_id], hook, caller, said)
+        return say_language(
+            answer({"cards": checked(adapted(cards, caller.profile), caller.profile, said)}), said.language
+        )
 
     return blueprint
 
 
-def _cards(services: Services, service: Service, hook: HookCall, caller: Caller) -> list[dict[str, Any]]:
+def _cards(services: Services, service: Service, hook: HookCall, caller: Caller, said: Speaker) -> list[dict[str, Any]]:
     """Screen the patient and write what is to be said."""
-    client, as_of = _client(services, hook, caller), services.clock()
+    client, as_of, now = _client(services, hook, caller), services.clock(), services.now()
     tenant = tenant_key(caller.issuer, caller.tenant)
     server = hook.fhir_server.base if hook.fhir_server else ""
-    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), services.now(), server)
+    # Its pages exist in open mode only; elsewhere nobody could see or decide what would be kept.
+    worklist = services.store.worklist if services.settings.mode == "open" else None
+    recalled = recall(worklist, server, f"Patient/{hook.patient_id}", as_of) if worklist else Recalled()
+    rules = recalled.judging(services.rules)
+    ordered = hook.ordered
+    drafts = read_drafts(ordered.bundle, hook.patient_id, ordered.selections) if ordered is not None else None
+    record = read_chart(hook.prefetch, rules.plan, hook.patient_id, client)
+    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), now, server, recalled.silent)
     # Not the instance alone: from a client that uses one twice, feedback would mute another patient's trial.
     seed = uuid5(hook.instance, f"{service.id} {server} {hook.patient_id}")
     effects: tuple[Effect, ...] = ()
-    if hook.ordered is None:
-        outcome = screen_hook(services.rules, hook.prefetch, hook.patient_id, client, as_of=as_of)
-        cards = make_cards(outcome, seed=seed, silent=memory.silent(outcome))
+    if drafts is None:
+        outcome = rules.judge(record, rules.library, as_of=as_of)
+        cards = make_cards(outcome, seed=seed, silent=memory.silent(outcome), speaker=said)
     else:
-        drafts = read_drafts(hook.ordered.bundle, hook.patient_id, hook.ordered.selections)
-        found = screen_orders(services.rules, hook.prefetch, hook.patient_id, client, drafts, as_of=as_of)
+        found = screen_orders(rules, record, client, drafts, as_of=as_of)
         outcome = found.patient
         effects = (*found.conflicts, *found.inductions)
-        cards = order_cards(found, seed=seed, silent=memory.silent(outcome, effects))
+        cards = order_cards(found, seed=seed, silent=memory.silent(outcome, effects), speaker=said)
     if outcome.unread:
         unread = ", ".join(f"{name} ({why})" for name, why in outcome.unread.items())
         log.warning("not read completely: %s", unread)
-    return memory.keep(cards, outcome, effects)
+    cards = memory.keep(cards, outcome, effects)
+    if worklist is None:
+        return cards
+    entries = keep(worklist, record, outcome, recalled, source=server, now=now)
+    # In open mode a call is taken for this machine only (web/cors.py): Host cannot lead elsewhere.
+    base = (services.settings.public_base_url or request.root_url).rstrip("/")
+    pages = {trial: f"{base}/worklist/entries/{entry}" for trial, entry in entries.items()}
+    return with_entry_links(cards, outcome, pages, said)
 
 
 def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | None:

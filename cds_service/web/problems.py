@@ -96,10 +96,14 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
-def _fault(error: Exception) -> Response:
+def log_defect(error: Exception) -> None:
     """Log where a defect is, not its message: that may hold a value from the chart."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
     log.error("defect: %s at %s", type(error).__name__, places)
+
+
+def _fault(error: Exception) -> Response:
+    log_defect(error)
     own = isinstance(error, CdsServiceError)
     return problem(500, "The service is not set up rightly." if own else "The service failed; its log says where.")

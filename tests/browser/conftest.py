@@ -68,8 +68,8 @@ class Visit:
     told: list[dict] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def open(self) -> None:
-        self.page.goto(f"{self.base}/simulator")
+    def open(self, language: str = "") -> None:
+        self.page.goto(f"{self.base}/simulator" + (f"?lang={language}" if language else ""))
         self.page.wait_for_selector("body[data-ready]")
 
     def choose(self, story: str) -> None:
@@ -96,7 +96,7 @@ def visit(browser: Browser, rules: Rules) -> Iterator[Open]:
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def start(*, fhir: str | None = None, scheme: str = "light", axe: bool = False) -> Visit:
+        def start(*, fhir: str | None = None, scheme: str = "light", axe: bool = False, language: str = "") -> Visit:
             services = build(load_settings(mode="open"), clock=lambda: AS_OF, rules=rules)
             stack.callback(services.store.close)
             server = stack.enter_context(listening(create_app(services, simulator_fhir=fhir), "127.0.0.1", 0))
@@ -110,7 +110,7 @@ def visit(browser: Browser, rules: Rules) -> Iterator[Open]:
             opened = Visit(context.new_page(), f"http://127.0.0.1:{server.port}")
             _watch(opened)
             visits.append(opened)
-            opened.open()
+            opened.open(language)
             return opened
 
         yield start

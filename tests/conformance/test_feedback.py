@@ -361,10 +361,14 @@ class Down:
     """Stands for a store that is down."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def fail(*_rest: Any) -> Any:
+        def fail(*_rest: Any, **_more: Any) -> Any:
             raise UnavailableError("The store is down for now.")
 
         return fail
+
+    @property
+    def worklist(self) -> Any:
+        return self
 
 
 def test_a_store_that_is_down(built: Services) -> None:

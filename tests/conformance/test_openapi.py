@@ -82,7 +82,7 @@ def test_it_describes_the_routes():
     for_people = {
         (method, path)
         for method, path in routed
-        if path in ("/", "/healthz") or path.startswith("/simulator") or path.startswith("/static")
+        if path in ("/", "/healthz") or path.startswith(("/simulator", "/static", "/worklist"))
     }
     assert described == routed - for_people
 

@@ -92,21 +92,6 @@ class Elsewhere:
     tests: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class NotBuilt:
-    """A fault of a part that is not there yet.
-
-    Args:
-        number: in the table.
-        name: of the fault.
-        part: what is missing.
-    """
-
-    number: int
-    name: str
-    part: str
-
-
 # Scripts.
 
 

@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))  # as pytest has it
 
-from fault_elsewhere import ELSEWHERE, NOT_BUILT  # noqa: E402
+from fault_elsewhere import ELSEWHERE  # noqa: E402
 from fault_list import FAULTS, ran  # noqa: E402
 from fault_runs import ROOT  # noqa: E402
 
@@ -60,7 +60,6 @@ def page() -> str:
         "| | fault | the service | the clinician sees | the log says | tests |\n| --- | --- | --- | --- | --- | --- |"
     )
     parts += ["## Played by other tests", other + "\n" + "\n".join(_elsewhere())]
-    parts += ["## Not built yet", "| | fault | what is missing |\n| --- | --- | --- |\n" + "\n".join(_not_built())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -75,11 +74,6 @@ def _elsewhere() -> Iterable[str]:
     for one in sorted(ELSEWHERE, key=lambda one: one.number):
         tests = ", ".join(f"[{test.partition('::')[2]}](../tests/{test.partition('::')[0]})" for test in one.tests)
         yield _row(one.number, one.name, one.does, one.sees, one.log, tests)
-
-
-def _not_built() -> Iterable[str]:
-    for one in NOT_BUILT:
-        yield _row(one.number, one.name, one.part)
 
 
 def _row(*cells: object) -> str:

@@ -4,7 +4,7 @@ import tracemalloc
 
 import fault_plays as plays
 import pytest
-from fault_elsewhere import ELSEWHERE, NOT_BUILT, missing_tests
+from fault_elsewhere import ELSEWHERE, missing_tests
 from fault_kinds import FREE, Fault, always, on
 from fault_list import FAULTS, ran
 from fault_page import DOCUMENT, page
@@ -13,12 +13,10 @@ from fault_server import FaultServer
 
 
 def test_every_fault_of_the_table_has_its_place():
-    numbers = {one.number for one in [*FAULTS.values(), *ELSEWHERE, *NOT_BUILT]}
+    numbers = {one.number for one in [*FAULTS.values(), *ELSEWHERE]}
     assert numbers == set(range(1, 55))
-    # One half of a fault may be played and the other not be built yet; each has a name of its own.
-    names = [(one.number, one.name) for one in [*ELSEWHERE, *NOT_BUILT]]
+    names = [(one.number, one.name) for one in ELSEWHERE]
     assert len(set(names)) == len(names)
-    assert not {one.number for one in NOT_BUILT} & {one.number for one in FAULTS.values()}
 
 
 def test_what_is_said_to_be_tested_elsewhere_is():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from cds_service.languages import translator
 from cds_service.present.cohort.lists import Cohort, TrialList
 from cds_service.present.cohort.private_file import private_file
-from cds_service.present.cohort.table import headings, rows
+from cds_service.present.cohort.table import Cell, headings, rows
 from cds_service.present.cohort.told import Name
 
 _ENCODING: Final = "utf-8-sig"
@@ -25,7 +27,17 @@ def write_csv(cohort: Cohort, one: TrialList, path: Path, name: Name) -> None:
         path: the file.
         name: what the patients are called.
     """
-    with private_file(path) as file, io.TextIOWrapper(file, encoding=_ENCODING, newline="") as text:
-        writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-        writer.writerow(headings(one.trial, translator(cohort.language, cohort.library)))
-        writer.writerows(rows(cohort, one, name))
+    first = headings(one.trial, translator(cohort.language, cohort.library))
+    with private_file(path) as file:
+        write_rows(file, chain([first], rows(cohort, one, name)))
+
+
+def write_rows(file: IO[bytes], lines: Iterable[Sequence[Cell]]) -> None:
+    """Write rows whose texts are safe already.
+
+    Args:
+        file: open for writing; it stays open.
+        lines: the headings first.
+    """
+    # Without a buffer of its own that would be written once more, in vain, after a failure.
+    csv.writer(codecs.getwriter(_ENCODING)(file), quoting=csv.QUOTE_ALL).writerows(lines)

@@ -6,9 +6,9 @@ Patients are named by the references that they came with; one without an id, who
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from cds_service.evaluation.outcome import Status
@@ -53,17 +53,27 @@ def write_fhir(cohort: Cohort, one: TrialList, path: Path) -> None:
         path: the file.
     """
     with private_file(path) as file:
-        file.write(b'{"resourceType":"Bundle","type":"transaction","entry":[\n')
-        for number, resource in enumerate(_resources(cohort, one)):
-            url = f"{resource['resourceType']}/{resource['id']}"
-            text = to_json({"resource": resource, "request": {"method": "PUT", "url": url}})
-            file.write(((",\n" if number else "") + text).encode("utf-8", "replace"))
-        file.write(b"\n]}\n")
+        write_transaction(file, _resources(cohort, one))
+
+
+def write_transaction(file: IO[bytes], resources: Iterable[dict[str, Any]]) -> None:
+    """Write a Bundle that a server takes as it is, and takes again in place of the one before.
+
+    Args:
+        file: open for writing.
+        resources: each with its id.
+    """
+    file.write(b'{"resourceType":"Bundle","type":"transaction","entry":[\n')
+    for number, resource in enumerate(resources):
+        url = f"{resource['resourceType']}/{resource['id']}"
+        text = to_json({"resource": resource, "request": {"method": "PUT", "url": url}})
+        file.write(((",\n" if number else "") + text).encode("utf-8", "replace"))
+    file.write(b"\n]}\n")
 
 
 def _resources(cohort: Cohort, one: TrialList) -> Iterator[dict[str, Any]]:
     trial, day = one.trial, cohort.run.manifest.as_of.isoformat()
-    study = _study(trial)
+    study = study_of(trial)
     yield study
     candidates: list[str] = []
     waiting: list[str] = []
@@ -87,25 +97,27 @@ def _id(*parts: str) -> str:
     return str(uuid5(NAMESPACE_URL, "/".join(("urn:cds-service:prescreen", *parts))))
 
 
-def _not_encoded(trial: Trial) -> list[dict[str, str]]:
+def not_encoded(trial: Trial) -> list[dict[str, str]]:
+    """Return what must be noted on everything that comes of a trial: none where its exclusions are encoded."""
     return [{"text": f"For review by people; {wording.NOT_ENCODED}."}] if trial.exclusions == "not-published" else []
 
 
-def _patient(name: str) -> dict[str, str]:
+def reference_of(name: str) -> dict[str, str]:
     """Refer to a patient by id; a ``fullUrl`` such as ``urn:uuid:..`` would lead nowhere in the transaction."""
     return {"reference": name} if name.startswith("Patient/") else {"display": plain(name)}
 
 
-def _filled(resource: dict[str, Any]) -> dict[str, Any]:
+def filled(resource: dict[str, Any]) -> dict[str, Any]:
     """Return a resource without what is empty: FHIR has no empty lists and texts."""
     return {name: value for name, value in resource.items() if value not in ([], "", None)}
 
 
-def _study(trial: Trial) -> dict[str, Any]:
+def study_of(trial: Trial) -> dict[str, Any]:
+    """Return a trial as ResearchStudy."""
     phase = _PHASES.get(trial.phase)
     coded = {"coding": [{"system": _PHASE_SYSTEM, "code": phase}]} if phase else None
     link = {"type": "documentation", "display": "Registry record", "url": trial.url} if trial.url else None
-    return _filled(
+    return filled(
         {
             "resourceType": "ResearchStudy",
             "id": _id("study", trial.id),
@@ -117,13 +129,13 @@ def _study(trial: Trial) -> dict[str, Any]:
             "phase": coded,
             "sponsor": {"display": plain(trial.sponsor)} if trial.sponsor else None,
             "relatedArtifact": [link] if link else [],
-            "note": _not_encoded(trial),
+            "note": not_encoded(trial),
         }
     )
 
 
 def _list(trial: Trial, day: str, candidates: list[str]) -> dict[str, Any]:
-    return _filled(
+    return filled(
         {
             "resourceType": "List",
             "id": _id("list", trial.id),
@@ -132,14 +144,14 @@ def _list(trial: Trial, day: str, candidates: list[str]) -> dict[str, Any]:
             "title": f"Candidates for {trial.id}, for review",
             "date": day,
             "orderedBy": {"coding": [_ORDER]},
-            "note": _not_encoded(trial),
-            "entry": [{"item": _patient(patient)} for patient in candidates],
+            "note": not_encoded(trial),
+            "entry": [{"item": reference_of(patient)} for patient in candidates],
         }
     )
 
 
 def _group(trial: Trial, members: list[str]) -> dict[str, Any]:
-    return _filled(
+    return filled(
         {
             "resourceType": "Group",
             "id": _id("group", trial.id),
@@ -148,7 +160,7 @@ def _group(trial: Trial, members: list[str]) -> dict[str, Any]:
             "actual": True,
             "name": f"{trial.id}: candidates and patients who need data",
             "quantity": len(members),
-            "member": [{"entity": _patient(patient)} for patient in members],
+            "member": [{"entity": reference_of(patient)} for patient in members],
         }
     )
 
@@ -159,7 +171,7 @@ def _subject(trial: Trial, study: str, patient: str) -> dict[str, Any]:
         "id": _id("subject", trial.id, patient),
         "status": "candidate",
         "study": {"reference": f"ResearchStudy/{study}"},
-        "individual": _patient(patient),
+        "individual": reference_of(patient),
     }
 
 

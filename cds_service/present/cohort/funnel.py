@@ -8,15 +8,20 @@ that those who are left are just the candidates and those who need data.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cds_service.evaluation.outcome import DECEASED, Status, TrialOutcome, Verdict
 from cds_service.facts.phrase import joined, say, words_of_rules
 from cds_service.present.cohort.ranking import trigger_of
+from cds_service.present.safe_text import plain
 from cds_service.trials.model import Trial
 
 _TRIGGER = ""
 _ALIVE = "(alive)"
+_TRIGGER_STEP, _ALIVE_STEP = "trigger", "alive"
+_VERDICTS = (Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL)
 
 
 @dataclass(frozen=True)
@@ -99,19 +104,59 @@ class FunnelCount:
     def funnel(self) -> Funnel:
         """Return what was counted."""
         criteria = self._trial.at(self._gate.id)
-        trigger = joined(words_of_rules(one.short) for one in criteria if one.trigger)
-        rest = [self._step(one.id, one.id, words_of_rules(one.short)) for one in criteria if not one.trigger]
         steps = (
-            self._step(_TRIGGER, "trigger", trigger),
-            *rest,
-            self._step(_ALIVE, "alive", say("Alive")),
+            self._step(_TRIGGER, _TRIGGER_STEP),
+            *(self._step(one.id, one.id) for one in criteria if not one.trigger),
+            self._step(_ALIVE, _ALIVE_STEP),
         )
         label = words_of_rules(self._gate.label)
         return Funnel(self._gate.id, label, steps, {one: self._statuses[one] for one in Status})
 
-    def _step(self, key: str, criterion: str, label: str) -> Step:
-        counts = (self._seen[key, verdict] for verdict in (Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL))
-        return Step(criterion, label, *counts)
+    def _step(self, key: str, criterion: str) -> Step:
+        counts = (self._seen[key, verdict] for verdict in _VERDICTS)
+        return Step(criterion, _label(criterion, self._gate.id, self._trial), *counts)
+
+
+def to_json(funnels: Iterable[Funnel]) -> dict[str, Any]:
+    """Return a trial's funnels as plain objects, to be kept: numbers and ids, no words."""
+    return {"gates": [_gate_json(one) for one in funnels]}
+
+
+def from_json(told: Mapping[str, Any], trial: Trial) -> tuple[Funnel, ...]:
+    """Return funnels that :func:`to_json` wrote.
+
+    Args:
+        told: the plain objects.
+        trial: as its rules are now, for the words; what they no longer know keeps its id.
+    """
+    labels = {gate.id: words_of_rules(gate.label) for gate in trial.gates}
+    return tuple(
+        Funnel(
+            gate["gate"],
+            labels.get(gate["gate"]) or plain(gate["gate"]),
+            tuple(
+                Step(step["step"], _label(step["step"], gate["gate"], trial), *(step[one.value] for one in _VERDICTS))
+                for step in gate["steps"]
+            ),
+            {Status(name): number for name, number in gate["statuses"].items()},
+        )
+        for gate in told["gates"]
+    )
+
+
+def _gate_json(funnel: Funnel) -> dict[str, Any]:
+    steps = [
+        {"step": one.criterion, "pass": one.passed, "unknown": one.unknown, "fail": one.failed} for one in funnel.steps
+    ]
+    return {"gate": funnel.gate, "steps": steps, "statuses": {one.value: n for one, n in funnel.statuses.items()}}
+
+
+def _label(step: str, gate: str, trial: Trial) -> str:
+    if step == _ALIVE_STEP:
+        return say("Alive")
+    if step == _TRIGGER_STEP:
+        return joined(words_of_rules(one.short) for one in trial.at(gate) if one.trigger)
+    return next((words_of_rules(one.short) for one in trial.criteria if one.id == step), plain(step))
 
 
 def _alive(outcome: TrialOutcome) -> Verdict:

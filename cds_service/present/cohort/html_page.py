@@ -20,9 +20,9 @@ from cds_service.present.cohort.lists import Cohort
 from cds_service.present.cohort.page_parts import BAR_WIDTH, Key, sections, summary
 from cds_service.present.cohort.private_file import private_file
 from cds_service.present.cohort.told import Name
+from cds_service.present.speaker import TAGS
 
 MOST_ROWS: Final = 500
-_LANGUAGE: Final = {"en": "en", "zh": "zh-Hans"}
 _HERE: Final = Path(__file__).parent
 
 
@@ -44,7 +44,7 @@ def write_html(cohort: Cohort, path: Path, name: Name, *, most_rows: int = MOST_
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     ).get_template("page.html")
     parts = template.generate(
-        language=_LANGUAGE[cohort.language],
+        language=TAGS[cohort.language],
         policy=_policy(css),
         css=Markup(css),  # noqa: S704  our own file
         word=_Words(translate),

@@ -13,6 +13,7 @@ from cds_service.present.cohort.fhir_bundle import write_fhir
 from cds_service.present.cohort.html_page import write_html
 from cds_service.present.cohort.lists import Cohort, read_cohort
 from cds_service.present.cohort.parquet_file import write_parquet
+from cds_service.present.cohort.private_file import clear_left_parts
 from cds_service.present.cohort.run_folder import open_run
 from cds_service.present.cohort.told import Name
 from cds_service.present.cohort.xlsx_file import write_xlsx
@@ -72,6 +73,7 @@ def write_outputs(
     """
     check_formats(formats, pseudonyms=name is not None)
     cohort = read_cohort(open_run(folder), library, language)
+    clear_left_parts(folder)
     files: list[Path] = []
     for one in dict.fromkeys(formats):
         files += FORMATS[one](cohort, folder, name or str)

@@ -131,7 +131,7 @@ def sections(
             cut=_cut(most, len(one.ranked), translate),
             unsure=[tell(row, translate, name) for row in cohort.unsure(one, most)],
             unsure_cut=_cut(most, len(one.unsure), translate),
-            funnels=[_funnel(funnel, translate) for funnel in one.funnels],
+            funnels=[shown_funnel(funnel, translate) for funnel in one.funnels],
         )
 
 
@@ -161,7 +161,13 @@ def _row(told: Told, one: TrialList, translate: Translate) -> ShownRow:
     return ShownRow(told, in_language(day, translate), cells)
 
 
-def _funnel(funnel: Funnel, translate: Translate) -> ShownFunnel:
+def shown_funnel(funnel: Funnel, translate: Translate) -> ShownFunnel:
+    """Return a funnel, said and measured.
+
+    Args:
+        funnel: of a trial at a gate.
+        translate: into the reader's language.
+    """
     # The trigger is met by few of many: it would make the other bars too short to see.
     _trigger, *rest = funnel.steps
     widest = max((step.entered for step in rest), default=0)

@@ -36,6 +36,16 @@ def pseudonyms(key_file: Path) -> Callable[[str], str]:
             f"--pseudonyms: the key file holds fewer than {_LEAST_KEY} bytes; make one with openssl rand."
         )
 
+    return coded(key)
+
+
+def coded(key: bytes) -> Callable[[str], str]:
+    """Return what makes a code of a patient's reference or of an id of ours.
+
+    Args:
+        key: as many random bytes as the hash gives, or more.
+    """
+
     def code(patient: str) -> str:
         digest = hmac.new(key, patient.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
         return "P-" + b32encode(digest)[:_LENGTH].decode("ascii")

@@ -33,7 +33,7 @@ _HEADINGS: Final = (
     words.TOTAL,
     words.EXCLUSIONS,
 )
-WIDTHS: Final = (6, 14, 22, 20, 20, 50, 50, 40, 14, 14, 9, 9, 14)
+WIDTHS: Final = (6, 14, 22, 14, 16, 44, 44, 36, 12, 12, 8, 8, 12)
 """Of the columns before the criteria, in characters."""
 # Spreadsheet programs take a text that begins so for a formula, in East Asian forms too. One that is opened with ";"
 # between the columns sees a new cell after each ";". Source: OWASP, CSV Injection.

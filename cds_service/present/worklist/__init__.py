@@ -1,0 +1,1 @@
+"""What the worklist's pages and exports show, as plain values; nothing of HTTP, nothing of the database's ways."""

@@ -1,0 +1,203 @@
+"""The table of an export: a row for each entry, in CSV or XLSX. Each row says who took it, when and what for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Any, Final
+
+from cds_service.evaluation.outcome import Status
+from cds_service.facts.phrase import Translate, in_language, joined, words_of_rules
+from cds_service.present.cohort import words as lists
+from cds_service.present.cohort.csv_file import write_rows
+from cds_service.present.cohort.sheet_cells import A4, DAY, NOTHING_MADE, SHEET_NAME, give_height, put
+from cds_service.present.cohort.table import Cell, safe
+from cds_service.present.safe_text import plain
+from cds_service.present.worklist import words
+from cds_service.present.worklist.listed import Listed
+from cds_service.present.worklist.rows import blocked, criterion_name, fact_name, names, status_words
+from cds_service.trials.model import Library
+
+_WHO: Final = (words.NAMES, words.BIRTH, words.GENDER)
+_MIDDLE: Final = (
+    lists.STATUS_HEADING,
+    lists.GATE,
+    lists.DECISIVE,
+    lists.AGAINST,
+    lists.CONFIRM,
+    lists.UNTIL,
+    lists.LOOK_AGAIN,
+    lists.DECIDED,
+    lists.TOTAL,
+    lists.AS_OF,
+    words.STATE_HEADING,
+    words.CRITERION,
+)
+_END: Final = (
+    words.ASSIGNEE,
+    words.CHANGED,
+    lists.EXCLUSIONS,
+    words.EXPORTED_BY,
+    words.EXPORTED_AT,
+    words.WHY,
+    words.NOTICE,
+)
+_NARROW: Final = 12
+_WIDE: Final[dict[str, int]] = {
+    lists.DECISIVE: 40,
+    lists.AGAINST: 40,
+    lists.CONFIRM: 36,
+    lists.PATIENT: 24,
+    lists.STATUS_HEADING: 18,
+    lists.GATE: 16,
+    lists.TRIAL: 14,
+    words.NAMES: 24,
+    words.REASON: 30,
+    words.NOTICE: 30,
+    words.WHY: 24,
+    words.EXPORTED_AT: 20,
+}
+_FIXED: Final = 3  # columns: place, trial, patient
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export is.
+
+    Args:
+        trial: its id.
+        by: who takes it.
+        at: when.
+        why: what for, as typed.
+        named: whether patients are named; else they have codes, and what people typed about them is left out.
+        code: makes a code of our id of a patient.
+    """
+
+    trial: str
+    by: str
+    at: datetime
+    why: str
+    named: bool
+    code: Callable[[str], str]
+
+    def patient(self, entry: Listed) -> str:
+        """Return what the export calls a patient."""
+        return entry.person.reference if self.named else self.code(entry.patient)
+
+
+def write_csv(
+    file: IO[bytes], export: Export, entries: Iterable[Listed], library: Library, translate: Translate
+) -> None:
+    """Write the table as CSV.
+
+    Args:
+        file: open for writing.
+        export: what it is.
+        entries: in order.
+        library: for the names of facts and criteria.
+        translate: into the reader's language.
+    """
+    write_rows(file, _lines(export, entries, library, translate))
+
+
+def write_xlsx(
+    file: IO[bytes], export: Export, entries: Iterable[Listed], library: Library, translate: Translate
+) -> None:
+    """Write the table as a workbook, in memory: no part of it is left on the disk.
+
+    Args:
+        file: open for writing.
+        export: what it is.
+        entries: in order.
+        library: for the names of facts and criteria.
+        translate: into the reader's language.
+    """
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(file, {"in_memory": True, **NOTHING_MADE})
+    book.set_properties(
+        {"created": export.at.replace(tzinfo=None), "comments": in_language(words.NOTICE_TEXT, translate)}
+    )
+    head = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+    text, day = book.add_format({"text_wrap": True, "valign": "top"}), book.add_format(DAY)
+    sheet = book.add_worksheet("".join(char for char in export.trial if char.isalnum())[:SHEET_NAME] or "list")
+    headings = _headings(export)
+    widths = [_WIDE.get(one, _NARROW) for one in headings]
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width)
+    number = -1
+    for number, row in enumerate(_lines(export, entries, library, translate)):
+        give_height(sheet, number, row, widths.__getitem__)
+        for column, cell in enumerate(row):
+            put(sheet, number, column, cell, text if number else head, day)
+    sheet.freeze_panes(1, _FIXED)
+    sheet.autofilter(0, 0, max(number, 1), len(headings) - 1)
+    _for_print(sheet, export, translate)
+    book.close()
+
+
+def _for_print(sheet: Any, export: Export, translate: Translate) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.repeat_rows(0)
+    sheet.fit_to_pages(2, 0)
+    # In a footer "&" begins a command.
+    told = f"{in_language(words.NOTICE_TEXT, translate)} {plain(export.by, 60)}, {_instant(export.at)}"
+    sheet.set_footer(f"&L{told.replace('&', '&&')}&R&P / &N")
+
+
+def _lines(export: Export, entries: Iterable[Listed], library: Library, translate: Translate) -> Iterator[list[Cell]]:
+    yield [safe(in_language(one, translate)) for one in _headings(export)]
+    for number, entry in enumerate(entries, 1):
+        yield _row(number, entry, export, library, translate)
+
+
+def _headings(export: Export) -> list[str]:
+    who = _WHO if export.named else ()
+    typed = (words.REASON,) if export.named else ()
+    return [lists.RANK, lists.TRIAL, lists.PATIENT, *who, *_MIDDLE, *typed, *_END]
+
+
+def _row(number: int, entry: Listed, export: Export, library: Library, translate: Translate) -> list[Cell]:
+    latest, person, trial = entry.latest, entry.person, library.trials.get(entry.trial)
+
+    def said(text: str) -> str:
+        return safe(in_language(text, translate))
+
+    candidate = latest.status == Status.CANDIDATE
+    who = (safe("; ".join(names(entry))), safe(plain(person.birth_date)), safe(plain(person.gender)))
+    gate = (
+        next((words_of_rules(one.label) for one in trial.gates if one.id == latest.gate), latest.gate) if trial else ""
+    )
+    against = [one for one in latest.result.get("criteria", ()) if one.get("verdict") == "fail"]
+    return [
+        number,
+        safe(entry.trial),
+        safe(export.patient(entry)),
+        *(who if export.named else ()),
+        said(status_words(latest.status)),
+        said(gate),
+        said(joined(fact_name(fact, library) for fact in latest.missing)),
+        said(joined([*blocked(latest.result), *(criterion_name(str(one.get("id")), trial) for one in against)])),
+        said(joined(criterion_name(str(one), trial) for one in latest.result.get("to_confirm", ()))),
+        latest.lapses if candidate else None,
+        None if candidate else latest.lapses,
+        latest.decided,
+        latest.total,
+        latest.as_of,
+        said(words.state(entry.state)),
+        said(criterion_name(entry.state_criterion, trial)) if entry.state_criterion else "",
+        *((safe(entry.state_reason),) if export.named else ()),
+        safe(entry.assignee),
+        said(words.YES) if entry.changed else "",
+        said(lists.ENCODED[trial.exclusions]) if trial else "",
+        safe(export.by),
+        _instant(export.at),
+        safe(export.why),
+        said(words.NOTICE_TEXT),
+    ]
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(sep=" ", timespec="minutes")

@@ -1,0 +1,166 @@
+"""One line of a trial's list: who, how it stands, what decides or lapses, and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from cds_service.evaluation.outcome import DECEASED, Status
+from cds_service.facts import shown
+from cds_service.facts.phrase import say, words_of_rules
+from cds_service.present import wording
+from cds_service.present.cohort import words as lists
+from cds_service.present.pages.words import STATUS_MARK
+from cds_service.present.safe_text import plain
+from cds_service.present.worklist import words
+from cds_service.present.worklist.listed import Listed
+from cds_service.trials.model import Library, Trial
+
+MOST: Final = 3
+"""Reasons in a line; the entry's own page has all."""
+
+
+_KINDS: Final = {Status.CANDIDATE.value: words.TO_CONFIRM, Status.NEEDS_DATA.value: words.MISSING}
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """A line. Texts are phrases, or words of the record; neither is escaped yet.
+
+    Args:
+        entry: id of ours.
+        names: as recorded, each script one.
+        birth_date: for people.
+        gender: as recorded.
+        status: as in the contract.
+        status_words: for people.
+        mark: its shape.
+        kind: whether the reasons are missing, stand against, or are to be confirmed; "" without reasons.
+        reasons: the first few.
+        more: how many are left out.
+        day: until when results count, or when to look again.
+        state: what people decided.
+        state_words: for people.
+        assignee: who has it; "" for nobody.
+        changed: whether the data changed since people looked.
+        as_of: the day of the judgement.
+    """
+
+    entry: str
+    names: Sequence[str]
+    birth_date: str
+    gender: str
+    status: str
+    status_words: str
+    mark: str
+    kind: str
+    reasons: Sequence[str]
+    more: int
+    day: str
+    state: str
+    state_words: str
+    assignee: str
+    changed: bool
+    as_of: date
+
+    def __repr__(self) -> str:
+        """Show no patient."""
+        return f"ListRow({self.entry})"
+
+
+def row(entry: Listed, library: Library) -> ListRow:
+    """Return an entry's line.
+
+    Args:
+        entry: as stored.
+        library: for the names of facts and criteria; those that it no longer knows keep their ids.
+    """
+    latest = entry.latest
+    found = list(reasons(entry, library))
+    return ListRow(
+        entry=entry.id,
+        names=names(entry),
+        birth_date=shown.day(plain(entry.person.birth_date, 10)),
+        gender=plain(entry.person.gender, 20),
+        status=latest.status,
+        status_words=status_words(latest.status),
+        mark=status_mark(latest.status),
+        kind=_KINDS.get(latest.status, words.AGAINST) if found else "",
+        reasons=found[:MOST],
+        more=max(len(found) - MOST, 0),
+        day=day(entry),
+        state=entry.state,
+        state_words=words.state(entry.state),
+        assignee=plain(entry.assignee),
+        changed=entry.changed,
+        as_of=latest.as_of,
+    )
+
+
+def names(entry: Listed) -> list[str]:
+    """Return the patient's names, one line each; what the record calls nobody by is not made up."""
+    return [name for name in (plain(one, 120) for one in entry.person.names) if name]
+
+
+def status_words(status: str) -> str:
+    """Say a status; one of a newer version of the service as it stands."""
+    known = next((one for one in Status if one.value == status), None)
+    return lists.STATUS[known] if known is not None else status
+
+
+def status_mark(status: str) -> str:
+    """Return a status's shape."""
+    return next((mark for one, mark in STATUS_MARK.items() if one.value == status), "?")
+
+
+def day(entry: Listed) -> str:
+    """Say until when a candidate's results count, or when "not now" may turn; "" for neither."""
+    latest = entry.latest
+    if latest.lapses is None:
+        return ""
+    if latest.status == Status.CANDIDATE:
+        return words.until(shown.day(latest.lapses))
+    return words.again(shown.day(latest.lapses))
+
+
+def reasons(entry: Listed, library: Library) -> Iterator[str]:
+    """Yield what an entry waits for: the missing facts, what stands against it, or what people must confirm."""
+    latest, result = entry.latest, entry.latest.result
+    trial = library.trials.get(entry.trial)
+    if latest.status == Status.NEEDS_DATA:
+        for fact in latest.missing:
+            yield fact_name(fact, library)
+    elif latest.status == Status.CANDIDATE:
+        for criterion in result.get("to_confirm", ()):
+            yield criterion_name(str(criterion), trial)
+    else:
+        yield from blocked(result)
+        for one in _criteria(result):
+            if one.get("verdict") == "fail":
+                yield criterion_name(str(one.get("id")), trial)
+
+
+def blocked(result: Mapping[str, Any]) -> list[str]:
+    """Name what excludes apart from any criterion."""
+    return [wording.BLOCKED.get(str(cause), plain(cause)) for cause in result.get("blocked", ())]
+
+
+def fact_name(fact: str, library: Library) -> str:
+    """Return a fact's name for people."""
+    if fact == DECEASED:
+        return say("Whether the patient has died")
+    known = library.facts.get(fact)
+    return words_of_rules(known.label["en"]) if known is not None else plain(fact)
+
+
+def criterion_name(criterion: str, trial: Trial | None) -> str:
+    """Return a criterion's short text."""
+    found = next((one for one in trial.criteria if one.id == criterion), None) if trial is not None else None
+    return words_of_rules(found.short) if found is not None else plain(criterion)
+
+
+def _criteria(result: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found = result.get("criteria", ())
+    return found if isinstance(found, list | tuple) else ()

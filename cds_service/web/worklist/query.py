@@ -1,0 +1,95 @@
+"""What part of a list is wanted, as the address says it; and the address of a list that differs in something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from cds_service.evaluation.outcome import Status
+from cds_service.store.worklist import EntryState, Sort, Wanted
+from cds_service.web.worklist.asked import NAME, choice, choices, line, number
+
+SORTS: Final[tuple[Sort, ...]] = ("rank", "name", "status", "missing", "lapses", "state", "updated")
+SIZE: Final = 50
+# No name of a patient: addresses end up in histories and logs. A search by name is posted.
+PARAMETERS: Final = frozenset({"status", "state", "missing", "assignee", "changed", "sort", "page"})
+LANG: Final = "lang"
+NOBODY: Final = "-"
+"""Stands in the address for "assigned to nobody"; an empty ``assignee`` is for anybody."""
+_STATUSES: Final = tuple(one.value for one in Status)
+_STATES: Final = tuple(one.value for one in EntryState)
+
+
+def read(source: MultiDict[str, str], text: str = "") -> Wanted:
+    """Read what is wanted.
+
+    Args:
+        source: parameters of the address; others than :data:`PARAMETERS` were refused before.
+        text: part of a name, from a form.
+
+    Raises:
+        RequestError: naming the parameter that is wrong.
+    """
+    sort = choice("sort", ("", *SORTS, *(f"-{one}" for one in SORTS)), source=source)
+    assignee = line("assignee", NAME, source=source)
+    changed = choice("changed", ("", "1"), source=source)
+    return Wanted(
+        status=choices("status", _STATUSES, source),
+        state=frozenset(map(EntryState, choices("state", _STATES, source))),
+        missing=line("missing", 100, source=source),
+        assignee=None if not assignee else "" if assignee == NOBODY else assignee,
+        changed=True if changed else None,
+        text=text,
+        sort=_sort(sort.lstrip("-")),
+        descending=sort.startswith("-"),
+        page=number("page", least=1, source=source, default=1),
+        size=SIZE,
+    )
+
+
+def _sort(name: str) -> Sort:
+    return next((one for one in SORTS if one == name), "rank")
+
+
+def written(wanted: Wanted) -> str:
+    """Write what is wanted as an address does, without the text and without what is usual."""
+    sort = f"-{wanted.sort}" if wanted.descending else wanted.sort
+    pairs: list[tuple[str, str]] = [("status", one) for one in sorted(wanted.status)]
+    pairs += [("state", one.value) for one in EntryState if one in wanted.state]
+    pairs += [("missing", wanted.missing)] if wanted.missing else []
+    pairs += [("assignee", wanted.assignee or NOBODY)] if wanted.assignee is not None else []
+    pairs += [("changed", "1")] if wanted.changed else []
+    pairs += [("sort", sort)] if sort != "rank" else []
+    pairs += [("page", str(wanted.page))] if wanted.page > 1 else []
+    return urlencode(pairs)
+
+
+def sorted_by(wanted: Wanted, sort: Sort) -> str:
+    """Write the same list sorted by a column; by the one it is sorted by, the other way round. Rank has one way."""
+    turned = sort != "rank" and wanted.sort == sort and not wanted.descending
+    return written(replace(wanted, sort=sort, descending=turned, page=1))
+
+
+def turned_to(wanted: Wanted, page: int) -> str:
+    """Write another page of the same list."""
+    return written(replace(wanted, page=page))
+
+
+def with_status(wanted: Wanted, status: str) -> str:
+    """Write the list with a status wanted or, where it is, no longer."""
+    return written(replace(wanted, status=wanted.status ^ {status}, page=1))
+
+
+def with_state(wanted: Wanted, state: EntryState) -> str:
+    """Write the list with a state wanted or, where it is, no longer."""
+    return written(replace(wanted, state=wanted.state ^ {state}, page=1))
+
+
+def columns(wanted: Wanted) -> Sequence[tuple[Sort, str]]:
+    """Return each column that a list can be sorted by, with "ascending", "descending" or "" as it is now."""
+    now = "descending" if wanted.descending else "ascending"
+    return [(sort, now if sort == wanted.sort else "") for sort in SORTS]

@@ -1,0 +1,111 @@
+"""What was typed into a form that could not be taken, to be looked at, mended and sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Response, request
+
+from cds_service.bootstrap import Services
+from cds_service.evaluation.outcome import Verdict
+from cds_service.present.pages import words
+from cds_service.present.pages.people import event_rows
+from cds_service.present.worklist.rows import criterion_name
+from cds_service.store.worklist import Entry, Event
+from cds_service.web.worklist.asked import NOTE, label
+from cds_service.web.worklist.shown import address, noted, page, reader
+
+_LONG: Final = frozenset({"text", "reason"})
+
+
+@dataclass(frozen=True)
+class Retyped:
+    """A form that was not taken.
+
+    Args:
+        entry: as it stands now.
+        view: where the form goes.
+        fields: of the form.
+    """
+
+    entry: Entry
+    view: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field as it was typed.
+
+    Args:
+        name: of the field.
+        label: for people.
+        value: as typed.
+        choices: value and words of each, where it is a choice.
+        kind: "long", "day", "hidden" or "line".
+    """
+
+    name: str
+    label: str
+    value: str
+    choices: Sequence[tuple[str, str]]
+    kind: str
+
+
+def again(
+    services: Services,
+    form: Retyped,
+    message: str,
+    *,
+    status: int = 400,
+    ask_name: bool = False,
+    meanwhile: Sequence[Event] | None = None,
+) -> Response:
+    """Show what was typed, with why it was not taken.
+
+    Args:
+        services: for the audit and the rules.
+        form: what was sent.
+        message: why.
+        status: of HTTP.
+        ask_name: whether to ask who it is.
+        meanwhile: what somebody else did; None where that is not why.
+    """
+    entry = form.entry
+    noted(services, "form again", entry_id=entry.id)
+    trial = services.rules.library.trials.get(entry.trial)
+    choices: dict[str, list[tuple[str, str]]] = {
+        "state": [*words.STATES.items()],
+        "verdict": [(one.value, words.VERDICT[one]) for one in (Verdict.PASS, Verdict.FAIL)],
+        "criterion": [
+            ("", "–"),
+            *((one.id, criterion_name(one.id, trial)) for one in (trial.criteria if trial else ())),
+        ],
+    }
+    fields = [
+        Field(
+            name,
+            label(name),
+            request.form.get(name, "")[:NOTE],
+            choices.get(name, ()),
+            "hidden" if name == "screening" else "long" if name in _LONG else "day" if name == "until" else "line",
+        )
+        for name in form.fields
+    ]
+    return page(
+        services,
+        "again.html",
+        status=status,
+        trial=entry.trial,
+        message=message,
+        entry=entry,
+        state=words.STATES.get(entry.state, entry.state),
+        fields=fields,
+        to=address(form.view, entry=entry.id),
+        back=address("entry", entry=entry.id),
+        most=NOTE,
+        ask_name=ask_name,
+        meanwhile=None if meanwhile is None else event_rows(meanwhile, trial, reader(services)),
+    )
