@@ -15,6 +15,7 @@ from rich.console import Console
 from cds_service.bootstrap import build
 from cds_service.cli.demo_ehr import DemoEhr, prefetch_of
 from cds_service.cli.demo_print import Printer
+from cds_service.cli.demo_worklist import fill_worklist
 from cds_service.cli.fhir_server import DemoFhirServer
 from cds_service.cli.listening import in_background, listening, stop_on_sigterm
 from cds_service.errors import ConfigError
@@ -34,12 +35,13 @@ _SCENES: Final = (
 @click.command()
 @click.option("--once", is_flag=True, help="Print the cards and stop.")
 def demo(once: bool) -> None:
-    """Start a FHIR server with example patients and the service, and open three charts as an EHR would."""
+    """Start a FHIR server with example patients and the service, open three charts as an EHR would, fill a worklist."""
     stop_on_sigterm()
     stories = _stories()
     # The day that the stories were written for: on any later one their results are too old.
     as_of = stories[_SCENES[0][0]].as_of
-    settings = load_settings(mode="open", host="127.0.0.1", port=0)
+    # Nothing made up ever comes into a store that lasts.
+    settings = load_settings(mode="open", host="127.0.0.1", port=0, public_base_url=None, store="sqlite://")
     services = build(settings, clock=lambda: as_of)
     with ExitStack() as stack:
         fhir = stack.enter_context(DemoFhirServer())
@@ -53,8 +55,12 @@ def demo(once: bool) -> None:
         printer = Printer(Console(highlight=False))
         printer.start(base, fhir.base_url, len(stories), as_of)
         _play(DemoEhr(base, fhir.base_url), printer, stories)
+        printer.prescreening()
+        clinic = fill_worklist(services)
         if not once:
             printer.next_steps(base, fhir.base_url)
+        printer.worklist(base, clinic)
+        if not once:
             _wait(printer.waiting)
 
 

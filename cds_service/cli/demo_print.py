@@ -13,6 +13,8 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.text import Text
 
+from cds_service.cli.demo_worklist import Clinic
+
 
 @dataclass(frozen=True)
 class Printer:
@@ -56,8 +58,27 @@ class Printer:
             f"  curl {service}/api/evaluate -H 'Content-Type: application/fhir+json' \\",
             "    -d @fhir_examples/patients/stale-bilirubin/bundle.json",
             f"  curl {fhir}/Patient",
-            f"  and in a browser, an EHR simulator: {service}/simulator",
         ]
+        self._lines(lines)
+
+    def prescreening(self) -> None:
+        """Say what takes some seconds."""
+        self.console.print()
+        self.console.rule("A clinic: made-up patients, prescreened", align="left")
+
+    def worklist(self, service: str, clinic: Clinic) -> None:
+        """Say where people work."""
+        lines = [
+            f"{clinic.patients} prescreened, {clinic.listed} of them on the list of {clinic.trial}.",
+            "",
+            "In a browser:",
+            f"  the worklist            {service}/worklist/trials/{clinic.trial}",
+            f"  the patient at its top  {service}/worklist/entries/{clinic.first}",
+            f"  an EHR simulator        {service}/simulator (its cards link to the worklist)",
+        ]
+        self._lines(lines)
+
+    def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
             self.console.print(Text(line), soft_wrap=True)
 

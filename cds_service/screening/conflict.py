@@ -6,16 +6,15 @@ Source: the eligibility contract, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from cds_service.evaluation.effect import Effect, OrdersOutcome
 from cds_service.evaluation.outcome import Status, TrialOutcome, Verdict
 from cds_service.facts.fact import Evidence
 from cds_service.facts.record import Record
-from cds_service.gather.chart import read_chart
 from cds_service.gather.client import FhirClient
 from cds_service.gather.draft_orders import Drafts, TakenAsGiven, read_their_drugs, taken_as_given, with_given
 from cds_service.gather.duplicates import canonical
@@ -29,29 +28,17 @@ _OTHER: Final = "other"
 
 
 def screen_orders(
-    rules: Rules,
-    prefetch: Mapping[str, Any],
-    patient_id: str,
-    client: FhirClient | None,
-    drafts: Drafts,
-    *,
-    as_of: date,
+    rules: Rules, record: Record, client: FhirClient | None, drafts: Drafts, *, as_of: date
 ) -> OrdersOutcome:
     """Screen the patient for whom orders are being written.
 
     Args:
         rules: what to judge by.
-        prefetch: as the EHR sent it; empty when it sent none.
-        patient_id: ``context.patientId``.
-        client: the FHIR server that may be asked for the rest, if any.
+        record: the chart as it was read.
+        client: the FHIR server that may be asked for the orders' drugs, if any.
         drafts: the orders.
         as_of: the day of the judgement, on which the orders are taken as given.
-
-    Raises:
-        RequestError: the patient id or prefetch is malformed (400).
-        GatherError: nothing could be judged (412).
     """
-    record = read_chart(prefetch, rules.plan, patient_id, client)
     return judge_orders(rules, record, taken_as_given(read_their_drugs(drafts, record, client), as_of), as_of=as_of)
 
 

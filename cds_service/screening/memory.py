@@ -58,6 +58,8 @@ class Memory:
         kind: what its cards are about.
         now: the instant of the call.
         server: the FHIR base that the call names, "" for none.
+        decided: ids of the trials that the patient is enrolled in or declined, as the worklist has it: all their cards
+            are silent.
     """
 
     store: Store
@@ -66,6 +68,7 @@ class Memory:
     kind: Kind
     now: datetime
     server: str = ""
+    decided: frozenset[str] = frozenset()
 
     def silent(self, outcome: PatientOutcome, effects: Sequence[Effect] = ()) -> frozenset[str]:
         """Return the ids of the trials that say nothing about this patient now.
@@ -77,9 +80,9 @@ class Memory:
         try:
             overrides = self.store.overrides(self._patient(outcome))
         except UnavailableError:
-            log.warning("overrides could not be read: nothing is silenced")
-            return frozenset()
-        return silent_trials(overrides, outcome, self._ordered(outcome, effects), self.kind, self.now)
+            log.warning("overrides could not be read: they silence nothing")
+            return self.decided
+        return self.decided | silent_trials(overrides, outcome, self._ordered(outcome, effects), self.kind, self.now)
 
     def keep(
         self, cards: Sequence[Mapping[str, Any]], outcome: PatientOutcome, effects: Sequence[Effect] = ()

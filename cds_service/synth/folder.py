@@ -55,7 +55,9 @@ class Made:
         self.resources.update(kind for kind, _text in one.lines)
 
 
-def write_population(out: Path, *, patients: int, seed: int, missing: float, grouped: bool = False) -> Made:
+def write_population(
+    out: Path, *, patients: int, seed: int, missing: float, grouped: bool = False, named: bool = False
+) -> Made:
     """Write a population, one patient in memory at a time.
 
     Every type has a file even if it is empty, and ``manifest.json`` says as a Bulk Data server would what was asked for
@@ -67,6 +69,7 @@ def write_population(out: Path, *, patients: int, seed: int, missing: float, gro
         seed: the same seed gives the same patients, whatever their number.
         missing: the probability that a fact is left out or spoilt.
         grouped: files of whole patients, all types together, instead of one file per type.
+        named: whether patients have names, in Chinese and in Latin script.
 
     Raises:
         OSError: the folder cannot be written.
@@ -83,7 +86,7 @@ def write_population(out: Path, *, patients: int, seed: int, missing: float, gro
             folder.open(f"{kind}.ndjson", kind)
         folder.write("Medication.ndjson", "".join(f"{text}\n" for _kind, text in drugs), len(drugs))
         for number in range(1, patients + 1):
-            one = make_up(seed, number, missing)
+            one = make_up(seed, number, missing, named=named)
             made.count(one)
             truth.write(one.truth_line() + "\n")
             if grouped:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cds_service.synth.drawn import draw_person
 from cds_service.synth.fragments import Line, Pen
+from cds_service.synth.names import name_element
 from cds_service.synth.person import AS_OF, TRIAL, Person
 from cds_service.synth.spoilt import Spoilt, draw_spoilt, intact
 from cds_service.synth.stream import Stream
@@ -59,13 +60,14 @@ class MadeUp:
         )
 
 
-def make_up(seed: int, number: int, missing: float) -> MadeUp:
+def make_up(seed: int, number: int, missing: float, *, named: bool = False) -> MadeUp:
     """Make one patient; the same for a seed and a number, whatever else is made.
 
     Args:
         seed: of the population.
         number: of the patient, from 1.
         missing: the probability that a fact is left out or spoilt.
+        named: whether the Patient has names; nothing else depends on it.
     """
     person = draw_person(seed, number)
     spoilt = draw_spoilt(seed, number, person, missing)
@@ -82,11 +84,12 @@ def make_up(seed: int, number: int, missing: float) -> MadeUp:
     write_anticoagulant(rng, pen, person, spoilt)
     write_no_treatment(rng, pen, person)
     sexed = write_labs(rng, pen, person, spoilt)
-    lines = [("Patient", _patient(rng, person, spoilt)), *pen.lines]
+    name = name_element(seed, number, person.sex) if named else ""
+    lines = [("Patient", _patient(rng, person, spoilt, name)), *pen.lines]
     return MadeUp(person, judge(person), spoilt, sexed, lines)
 
 
-def _patient(rng: Stream, person: Person, spoilt: Spoilt) -> str:
+def _patient(rng: Stream, person: Person, spoilt: Spoilt, name: str) -> str:
     birth = f',"birthDate":"{person.birth}"'
     match spoilt.get("birth"):
         case "removed":
@@ -97,4 +100,4 @@ def _patient(rng: Stream, person: Person, spoilt: Spoilt) -> str:
     dead = ""
     if person.dead:
         dead = ',"deceasedBoolean":true' if rng.random() < 0.5 else ',"deceasedDateTime":"2026-02-20"'
-    return f'{{"resourceType":"Patient","id":"{person.id}"{sex}{birth}{dead}}}'
+    return f'{{"resourceType":"Patient","id":"{person.id}"{name}{sex}{birth}{dead}}}'

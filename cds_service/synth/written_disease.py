@@ -160,7 +160,11 @@ def write_staging(rng: Stream, pen: Pen, person: Person, spoilt: Spoilt) -> None
         value = concept_value(codes.GROUP_VALUES[person.group][int(group * 3)])
         observation(pen, coded(codes.GROUP_OF[shape]), when, value, extra="" if "group" in spoilt else method)
     after = person.staged + timedelta(days=100)
-    if person.treatments and after <= AS_OF and restaged and "m" not in spoilt:  # staged again, too late to count
+    # Where the first staging is lost, the second would pass for it: it is the same fact, and lost with it.
+    unlisted = kept_inside and "problem-list" in spoilt
+    grouped = person.group is not None and spoilt.get("group") != "removed" and not unlisted
+    first = person.m is not None or grouped
+    if person.treatments and after <= AS_OF and restaged and "m" not in spoilt and first:  # too late to count
         observation(pen, coded(codes.M_OF[shape]), on_day(after), concept_value(codes.M_VALUES["M0"][0]), extra=method)
     if tn:
         observation(pen, coded(codes.T_OF), when, concept_value(codes.T_VALUES[shape % 2]), extra=method)

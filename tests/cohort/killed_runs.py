@@ -18,7 +18,7 @@ from cds_service.screening.cohort.source import ndjson_source
 def main() -> None:
     """Do as asked until nobody asks any more."""
     source, part_bytes, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    task = Task(None, date(2026, 3, 1))
+    task = Task(None, date(2026, 3, 1), charts=True)
     judge_of(task)
     for line in sys.stdin:
         child = os.fork()

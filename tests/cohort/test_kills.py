@@ -10,16 +10,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cds_service.screening.cohort.source import ndjson_source
-from tests.cohort.populations import by_type, example, observation, prescreened, renamed, write
+from tests.cohort.populations import TASK, by_type, example, observation, prescreened, renamed, write
 
 KILLS = int(os.environ.get("KILLS", "4"))
 PART_BYTES = 30_000
+FILES = ("results.jsonl", "charts.jsonl", "manifest.json", "quarantine.jsonl")
 
 
 class Runs:
@@ -50,7 +52,7 @@ class Runs:
 
 
 def files_of(out: Path) -> dict[str, bytes]:
-    return {name: (out / name).read_bytes() for name in ("results.jsonl", "manifest.json", "quarantine.jsonl")}
+    return {name: (out / name).read_bytes() for name in FILES}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -59,7 +61,7 @@ def test_killed_at_random_points_it_ends_with_the_same_bytes(workers: int, tmp_p
     files: dict[str, list[Any]] = dict(by_type(lines))
     files["Observation.ndjson"] += ["oops", observation("nobody")]
     source = write(tmp_path / "in", files)
-    prescreened(ndjson_source(source, part_bytes=PART_BYTES), tmp_path / "undisturbed")
+    prescreened(ndjson_source(source, part_bytes=PART_BYTES), tmp_path / "undisturbed", task=replace(TASK, charts=True))
     wanted = files_of(tmp_path / "undisturbed")
     runs, draw = Runs(source, workers), random.Random(KILLS + workers)
     begun = time.monotonic()

@@ -24,7 +24,7 @@ from cds_service.errors import ConfigError, RequestError, UnavailableError
 from cds_service.present.cohort import words
 from cds_service.present.cohort.lists import read_cohort
 from cds_service.present.cohort.outputs import FORMATS, write_outputs
-from cds_service.present.cohort.private_file import private_file
+from cds_service.present.cohort.private_file import private_file, private_folder
 from cds_service.present.cohort.pseudonyms import pseudonyms
 from cds_service.present.cohort.run_folder import open_run
 from cds_service.present.cohort.table import safe
@@ -162,6 +162,37 @@ def test_the_workbook(run):
     assert first["Rank"] == 1
     assert first["Results count until"] == datetime(2026, 3, 11)
     assert first["Hemoglobin ≥ 90 g/L"] == "pass"
+
+
+def test_a_sheet_is_ready_for_paper(run):
+    write_outputs(run, LIBRARY, ["xlsx"], language="zh")
+    book = openpyxl.load_workbook(run / "prescreen.xlsx")
+    for sheet in book:
+        assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert "含个人健康信息" in sheet.oddFooter.left.text
+    sheet = book[NPC]
+    assert (sheet.print_title_rows, sheet.print_title_cols) == ("$1:$1", "$A:$C")
+    # As high as what stands in it: a program that does not find that out by itself would cut the text.
+    texts = [str(cell.value or "") for cell in sheet["F"][1:]]
+    longest = max(range(len(texts)), key=lambda at: len(texts[at]))
+    assert len(texts[longest]) * 2 > sheet.column_dimensions["F"].width
+    assert sheet.row_dimensions[longest + 2].height >= 30
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_ones_is_not(run):
+    left = [run / ".prescreen.html.abc.part", run / ".prescreen.xlsx.abc.parts"]
+    left[0].write_bytes(b"half")
+    left[1].mkdir()
+    (left[1] / "sheet").write_bytes(b"half")
+    with private_file(run / "living.html") as file, private_folder(run / "living.xlsx") as folder:
+        file.write(b"as yet")
+        write_outputs(run, LIBRARY, ["csv", "xlsx"])
+        assert [one for one in left if one.exists()] == []
+        assert folder.exists()
+        assert len(list(run.glob(".living.html.*"))) == 1
+    assert (run / "living.html").read_bytes() == b"as yet"
+    assert list(run.glob(".*part*")) == []
 
 
 def test_a_sheet_that_is_full_says_so(run):

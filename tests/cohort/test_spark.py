@@ -21,7 +21,7 @@ from cds_service.screening.cohort.source import FolderSource, bundle_source
 
 HERE = "local[2]"
 STORIES = Path(__file__).parents[2] / "fhir_examples" / "patients"
-TASK = Task(None, date(2026, 3, 1))
+TASK = Task(None, date(2026, 3, 1), charts=True)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def both(installed, tmp_path):
 
 
 def assert_same(local, spark):
-    for name in ("results.jsonl", "manifest.json", "quarantine.jsonl", "job.json"):
+    for name in ("results.jsonl", "charts.jsonl", "manifest.json", "quarantine.jsonl", "job.json"):
         assert (spark / name).read_bytes() == (local / name).read_bytes(), name
     assert not (spark / "work").exists()
 

@@ -183,3 +183,29 @@ def test_the_datasheet_names_every_kind_of_patient_and_every_file():
     stories = {draw_person(1, number).story for number in range(1, 1500)}
     assert stories == set(re.findall(r"^\| ([a-z0-9-]+) \| [0-9,]+ \| ", text, re.MULTILINE))
     assert TRUTH in text
+
+
+def test_a_second_staging_is_not_left_behind_as_if_it_were_the_first():
+    """Of patient 15227 the list is provisional and the group removed; of 17900 the group goes with the list."""
+    for number in (15227, 17900):
+        spoilt = make_up(7, number, 0.15)
+        assert "problem-list" in spoilt.spoilt
+        stagings = [
+            sum(re.search(r'"text":"(Stage|[cp]?M[01])', text) is not None for _kind, text in one.lines)
+            for one in (spoilt, make_up(7, number, 0))
+        ]
+        assert stagings[0] == 0 < stagings[1]
+
+
+def test_names_are_of_both_scripts_and_change_nothing_else():
+    names = set()
+    for number in range(1, 60):
+        plain, named = make_up(5, number, 0.3), make_up(5, number, 0.3, named=True)
+        assert (plain.truth_line(), plain.lines[1:]) == (named.truth_line(), named.lines[1:])
+        body = json.loads(named.lines[0][1])
+        chinese, latin = (one["text"] for one in body.pop("name"))
+        assert body == json.loads(plain.lines[0][1])
+        assert latin.isascii()
+        assert not any(char.isascii() for char in chinese)
+        names.add(chinese)
+    assert len(names) > 40

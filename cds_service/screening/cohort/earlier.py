@@ -27,7 +27,9 @@ def same_question(since: Path, named: Mapping[str, Any]) -> list[str]:
     """
     try:
         before = json.loads(RunFolder(since).manifest.read_bytes())
-        return [name for name in _SAME if before.get(name) != named[name]]
+        other = [name for name in _SAME if before.get(name) != named[name]]
+        # Without the charts of the earlier run nobody could tell whose are to be kept.
+        return [*other, "charts"] if named["charts"] and not before.get("charts") else other
     except (OSError, ValueError, AttributeError):
         raise RequestError("--since must be the folder of a finished run.", field="--since") from None
 
@@ -35,9 +37,16 @@ def same_question(since: Path, named: Mapping[str, Any]) -> list[str]:
 def sort_earlier(since: Path, named: Mapping[str, Any], writer: SortedWriter) -> None:
     """Sort an earlier run's results by patient; none where it asked something else."""
     if not same_question(since, named):
-        with RunFolder(since).results.open(encoding="utf-8", errors="surrogatepass") as lines:
-            for number, text in enumerate(lines, 1):
-                line = text.rstrip("\n")
-                key = patient_in(line).removeprefix("Patient/")
-                writer.put(Kind.JUDGED, key, 0, number, line.encode("utf-8", "surrogatepass"))
+        folder = RunFolder(since)
+        _sort(folder.results, Kind.JUDGED, writer)
+        if named["charts"]:
+            _sort(folder.charts, Kind.CHART, writer)
     writer.close({})
+
+
+def _sort(file: Path, kind: Kind, writer: SortedWriter) -> None:
+    with file.open(encoding="utf-8", errors="surrogatepass") as lines:
+        for number, text in enumerate(lines, 1):
+            line = text.rstrip("\n")
+            key = patient_in(line).removeprefix("Patient/")
+            writer.put(kind, key, 0, number, line.encode("utf-8", "surrogatepass"))

@@ -95,6 +95,7 @@ def identity(task: Task, source: Source) -> dict[str, Any]:
         "site": library.site.label if library.site else None,
         "trials": [{"trial": n, "rules_digest": library.trials[n].digest} for n in trials_of(task, library)],
         "source": source.fingerprint,
+        "charts": task.charts or None,
     }
 
 

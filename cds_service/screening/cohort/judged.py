@@ -8,7 +8,7 @@ on their order, the engine or the other patients.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -24,6 +24,7 @@ from cds_service.gather.bulk.resource_line import RESOURCE_ID, parse_line
 from cds_service.gather.bundle import harvest_of, one_patient
 from cds_service.present.json_text import to_json
 from cds_service.rules_folder import rules_folder
+from cds_service.screening.cohort.charts import chart_line, kept_chart, wanted
 from cds_service.trials.library import load_library
 from cds_service.trials.model import Library
 
@@ -40,12 +41,14 @@ class Task:
         as_of: the day of the judgement.
         anchor: planned first dose, where laboratory windows end; None for ``as_of``.
         trials: registry numbers; None for every trial that is signed off.
+        charts: whether the charts of those of whom a trial's trigger passes are kept.
     """
 
     site: str | None
     as_of: date
     anchor: date | None = None
     trials: tuple[str, ...] | None = None
+    charts: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,18 @@ class PatientInput:
 class JudgeOne(Protocol):
     """Judges one patient."""
 
-    def __call__(self, given: PatientInput, read: Mapping[bytes, dict[str, Any]] | None = None) -> str:
+    def __call__(
+        self,
+        given: PatientInput,
+        read: Mapping[bytes, dict[str, Any]] | None = None,
+        keep: Callable[[str], None] | None = None,
+    ) -> str:
         """Return one line of ``results.jsonl``, without a line end.
 
         Args:
             given: the patient.
             read: lines that were read already, by their bytes; None for none.
+            keep: takes the line of ``charts.jsonl`` of a patient whose chart is kept; None when none are.
         """
 
 
@@ -121,7 +130,11 @@ def _judge_of(task: Task) -> JudgeOne:
     index = TrialIndex(library, trials_of(task, library))
     site = library.site.label if library.site else None
 
-    def judged(given: PatientInput, read: Mapping[bytes, dict[str, Any]] | None = None) -> str:
+    def judged(
+        given: PatientInput,
+        read: Mapping[bytes, dict[str, Any]] | None = None,
+        keep: Callable[[str], None] | None = None,
+    ) -> str:
         head = {"as_of": task.as_of.isoformat(), "site": site, "data": given.digest}
         try:
             if PATIENT in given.unread:
@@ -132,6 +145,8 @@ def _judge_of(task: Task) -> JudgeOne:
                 {"patient": given.reference, **head, "results": [], "others": [], "unread": {PATIENT: str(error)}}
             )
         outcome, others = judge_where_it_may_apply(record, library, index, as_of=task.as_of, anchor=task.anchor)
+        if keep is not None and wanted(outcome):
+            keep(chart_line(kept_chart(record)))
         return to_json({"patient": outcome.patient, **head, **_told(outcome, others)})
 
     return judged

@@ -51,6 +51,7 @@ class JudgedPart:
         quarantine: segment, line and why.
         drugs: numbers of the drugs that were used.
         kept: how many results were taken over from an earlier run.
+        charts: ``charts.jsonl`` lines by what the patient is called.
     """
 
     lines: dict[str, str] = field(default_factory=dict)
@@ -58,10 +59,11 @@ class JudgedPart:
     quarantine: list[tuple[int, int, str]] = field(default_factory=list)
     drugs: set[int] = field(default_factory=set)
     kept: int = 0
+    charts: dict[str, str] = field(default_factory=dict)
 
 
 def judge_part(
-    records: Iterable[Stored], drugs: Drugs | None, unread: Mapping[str, str], judge: JudgeOne
+    records: Iterable[Stored], drugs: Drugs | None, unread: Mapping[str, str], judge: JudgeOne, *, charts: bool = False
 ) -> JudgedPart:
     """Judge the patients of a part.
 
@@ -70,13 +72,14 @@ def judge_part(
         drugs: the Medications of the source, if there are any.
         unread: types that are incomplete for everybody, with why.
         judge: judges one patient.
+        charts: whether charts are kept.
     """
     by_patient: dict[str, list[Stored]] = {}
     for one in records:
         by_patient.setdefault(one.key, []).append(one)
     told = JudgedPart()
     for key in sorted(by_patient):
-        _Patient(key, by_patient[key], told).judge(drugs, unread, judge)
+        _Patient(key, by_patient[key], told).judge(drugs, unread, judge, charts=charts)
     return told
 
 
@@ -93,11 +96,13 @@ class _Patient:
     cited: set[str] = field(default_factory=set)
     there: bool = False
 
-    def judge(self, drugs: Drugs | None, unread: Mapping[str, str], judge: JudgeOne) -> None:
-        earlier = ""
+    def judge(self, drugs: Drugs | None, unread: Mapping[str, str], judge: JudgeOne, *, charts: bool) -> None:
+        earlier = chart = ""
         for one in self.stored:
             if one.kind is Kind.JUDGED:
                 earlier = one.data.decode()
+            elif one.kind is Kind.CHART:
+                chart = one.data.decode()
             elif one.kind is Kind.READ:
                 self._as_read(one.data)
             elif one.kind is Kind.BROKEN:
@@ -120,10 +125,15 @@ class _Patient:
         if earlier and f'"data":"{given.digest}"' in earlier:
             line = earlier
             self.told.kept += 1
+            if chart:
+                self._keep(chart)
         else:
-            line = judge(given, self.read)
+            line = judge(given, self.read, self._keep) if charts else judge(given, self.read)
         self.told.counts["judged"] += NOT_JUDGED not in line
         self.told.lines[patient_in(line)] = line
+
+    def _keep(self, chart: str) -> None:
+        self.told.charts[patient_in(chart)] = chart
 
     def _take(self, one: Stored) -> None:
         """Take a line that was told from its bytes to be this patient's, now that it is read."""

@@ -80,10 +80,15 @@ def put_together(folder: RunFolder, bench: Bench, named: Mapping[str, Any], sour
     told = [piece.told.get("quarantine", []) for piece in pieces] + [part["quarantine"] for part in parts]
     _write_quarantine(folder.quarantine, [tuple(one) for some in told for one in some], begins)
     statuses = _merge([bench.part(number, ".jsonl") for number in range(bench.parts)], folder.results)
+    kept: dict[str, bool] = {}
+    if bench.task.charts:
+        _merge([bench.part(number, ".charts.jsonl") for number in range(bench.parts)], folder.charts)
+        kept = {"charts": True}
     manifest = {
         "format": FORMAT,
         **{name: named[name] for name in ("program", "as_of", "anchor", "site", "trials")},
         "source": {"kind": source.kind, "files": files},
+        **kept,
         "counts": {name: counts[name] for name in COUNTS},
         "incomplete": [{"type": kind, "why": why} for kind, why in json.loads(bench.plan.read_bytes())["incomplete"]],
     }

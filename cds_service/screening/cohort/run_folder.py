@@ -18,6 +18,7 @@ from typing import Any, Final
 from cds_service.errors import ConfigError, RequestError
 from cds_service.gather.bulk.sorted_file import write_whole
 from cds_service.present.json_text import to_json
+from cds_service.screening.cohort.charts import CHARTS
 
 FORMAT: Final = 1
 
@@ -36,6 +37,11 @@ class RunFolder:
     def results(self) -> Path:
         """One line for each patient, in the order of what the patients are called."""
         return self.path / "results.jsonl"
+
+    @property
+    def charts(self) -> Path:
+        """The charts of those of whom a trial's trigger passes, in the same order; there when they were asked for."""
+        return self.path / CHARTS
 
     @property
     def manifest(self) -> Path:

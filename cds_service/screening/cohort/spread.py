@@ -128,7 +128,8 @@ def _judging(bench: Bench, unread: Mapping[str, str], drugs: str) -> Callable[[i
     def judged(_number: int, records: list[_Record]) -> JudgedPart:
         index = Drugs(shared(drugs)) if drugs else None
         try:
-            return judge_part((Stored(*_stored(one)) for one in sorted(records, key=_place)), index, unread, judge)
+            stored = (Stored(*_stored(one)) for one in sorted(records, key=_place))
+            return judge_part(stored, index, unread, judge, charts=bench.task.charts)
         finally:
             if index is not None:
                 index.close()

@@ -51,7 +51,7 @@ class Bench:
         return self.work / f"piece-{number:06}"
 
     def part(self, number: int, ending: str = ".json") -> Path:
-        """Return a judged part's file: ``.jsonl`` the results, ``.json``, written last, the counts."""
+        """Return a judged part's file: ``.jsonl`` results, ``.charts.jsonl`` charts, ``.json`` counts, last of all."""
         return self.work / f"part-{number:05}{ending}"
 
     @property
@@ -103,7 +103,8 @@ def _judging(bench: Bench) -> Callable[[int], int]:
     drugs = Drugs(bench.drugs) if bench.drugs.exists() else None
 
     def judged(number: int) -> JudgedPart:
-        return judge_part((one for piece in pieces for one in piece.part(number)), drugs, plan["unread"], judge)
+        records = (one for piece in pieces for one in piece.part(number))
+        return judge_part(records, drugs, plan["unread"], judge, charts=bench.task.charts)
 
     return partial(_judge, bench, judged)
 
@@ -127,6 +128,9 @@ def write_part(bench: Bench, number: int, told: JudgedPart) -> int:
     """Write a judged part, the counts last; return how many patients it has."""
     lines = "".join(f"{told.lines[name]}\n" for name in sorted(told.lines))
     write_whole(bench.part(number, ".jsonl"), lines.encode("utf-8", "surrogatepass"))
+    if bench.task.charts:
+        charts = "".join(f"{told.charts[name]}\n" for name in sorted(told.charts))
+        write_whole(bench.part(number, ".charts.jsonl"), charts.encode("utf-8", "surrogatepass"))
     facts = {
         "counts": dict(sorted(told.counts.items())),
         "quarantine": told.quarantine,

@@ -1,0 +1,132 @@
+"""``cds-service worklist``: a finished run taken into the worklist, its counts, and a person forgotten."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cds_service.bootstrap import load_rules, utc_now
+from cds_service.errors import ConfigError, RequestError
+from cds_service.gather.origin import Origin
+from cds_service.screening.worklist.run_intake import TakenRun, take_run
+from cds_service.settings import load_settings
+from cds_service.store import Store, open_store
+
+_STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
+
+
+@click.group()
+def worklist() -> None:
+    """Take a prescreening run into the worklist, count what is in it, or forget a person."""
+
+
+@worklist.command()
+@click.argument("run", metavar="RUN_DIR", type=click.Path(path_type=Path))
+@click.option("--server", default="", metavar="URL", help="The `fhirServer` that record systems name for the patients.")
+@_STORE
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def take(run: Path, server: str, url: str | None, quiet: bool) -> None:
+    """Take the patients of a finished run into the worklist of each trial.
+
+    The run must have been made with --keep-charts. What people decided stays as it is: where something differs from
+    what they saw, the entry is marked as changed. To take a run again changes nothing.
+    """
+    settings = load_settings()
+    store = _open(url, create=True)
+    rules = load_rules(settings.site)
+    with _bar(quiet=quiet) as tell:
+        taken = take_run(run, store.worklist, rules, source=_base(server), now=utc_now(), tell=tell)
+    if not quiet:
+        click.echo("\n".join(_told(taken)))
+
+
+@worklist.command("list")
+@_STORE
+def list_(url: str | None) -> None:
+    """Count the entries of each trial by status and by what people decided; no patient is named."""
+    store = _open(url).worklist
+    trials = store.trials()
+    if not trials:
+        click.echo("The worklist is empty. Fill it: cds-service prescreen --keep-charts, then worklist take.")
+    for trial in trials:
+        counts = store.counts(trial)
+        click.echo(f"{trial}: {counts.total} patients, {counts.changed} with changed data to look at")
+        click.echo(f"  status: {_listed({str(name): number for name, number in counts.status.items()})}")
+        click.echo(f"  decided: {_listed({name.value: number for name, number in counts.state.items()})}")
+
+
+@worklist.command()
+@click.argument("entry", metavar="ENTRY_ID")
+@click.option("--reason", required=True, help="One word for the audit, such as retention; no name.")
+@click.option("--by", "who", required=True, help="Who does it.")
+@_STORE
+def forget(entry: str, reason: str, who: str, url: str | None) -> None:
+    """Remove everything about the person of an entry, on every trial's list, but the audit's rows.
+
+    ENTRY_ID is the last part of the address of the entry's page.
+    """
+    store = _open(url).worklist
+    found = store.entry(entry)
+    if found is None:
+        raise RequestError("There is no such entry.", field="ENTRY_ID", status=404)
+    store.forget(found.patient, who=who, reason=reason, now=utc_now())
+    click.echo("Forgotten. Copies made by backup still hold the person.")
+
+
+def _open(url: str | None, *, create: bool = False) -> Store:
+    chosen = url or load_settings().store
+    if chosen == "sqlite://":
+        raise ConfigError("Setting store: the database in memory belongs to a running service; name another (--store).")
+    return open_store(chosen, create=create)
+
+
+def _base(server: str) -> str:
+    try:
+        return Origin.of(server).base if server else ""
+    except ValueError as error:
+        raise ConfigError(f"--server: {error}.") from None
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
+def _told(taken: TakenRun) -> list[str]:
+    lines = [f"{taken.patients} patients taken, as of {taken.manifest.as_of}."]
+    for trial in taken.manifest.digests:
+        counts = {what: taken.entries[trial, what] for what in ("new", "changed", "unchanged")}
+        lines.append(f"{trial}: {_listed(counts)}")
+    if taken.left:
+        lines.append(f"{taken.left} on a list have no trial's disease in this run; their entries stay as they were.")
+    return lines
+
+
+def _bar(*, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(_silent) if quiet or not sys.stderr.isatty() else _Bar()
+
+
+def _silent(_patients: int) -> None:
+    """Tell nobody."""
+
+
+class _Bar(AbstractContextManager[Callable[[int], None]]):
+    """How many were taken, on a terminal."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("Taking patients"), BarColumn(), MofNCompleteColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True))
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._progress.start()
+        task = self._progress.add_task("", total=None)
+        return lambda patients: self._progress.update(task, completed=patients)
+
+    def __exit__(self, *_told: object) -> None:
+        self._progress.stop()
