@@ -75,7 +75,7 @@ format: .venv/.dev  ## put the code into shape
 	$(BIN)/ruff format .
 
 languages: .venv/.dev  ## compile the catalogues of translations after a change to a .po file
-	$(BIN)/pybabel compile -d cds_service/languages -D cds_service
+	$(BIN)/pybabel compile -d cds_service/languages -D "cds_service terminal"
 
 lock: .venv/bin/python  ## take the newest allowed versions of everything into the lock files
 	rm -rf .venv-lock

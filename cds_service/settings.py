@@ -146,7 +146,8 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the database; `sqlite://` forgets at the end, and is for open mode only.",
     )
     language: Literal["en", "zh"] = Field(
-        default="en", description="Language of cards and pages where a caller asks for none of ours: `en` or `zh`."
+        default="en",
+        description="Language of the terminal, and of cards and pages where a caller names none: `en` or `zh`.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `cds-service serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 takes a free one.")

@@ -14,6 +14,10 @@ from sandboxes.chosen import chosen
 
 __all__ = ["nothing_is_told"]  # a fixture
 
+# The terminal's language is English in every test that asks for no other, whatever that of whoever runs them.
+os.environ["LC_ALL"] = "C.UTF-8"
+os.environ.pop("CDS_LANGUAGE", None)
+
 IN_CI = os.environ.get("CI") == "true"
 
 settings.register_profile("dev", deadline=None, max_examples=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.store import Store, open_store
@@ -35,12 +36,19 @@ def verify(ctx: click.Context, url: str | None, last: str | None) -> None:
         cut = last is not None and not _there(store, last)
     finally:
         store.close()
+    t = terminal().t
     if bad is not None:
-        click.echo(f"Row {bad} of the audit is not as it was written, or missing.", err=True)
+        click.echo(t("Row {number} of the audit is not as it was written, or missing.", number=bad), err=True)
     elif cut:
-        click.echo(f"The audit has {number} rows, and the one that --last names is not among them.", err=True)
+        click.echo(
+            t("The audit has {number} rows, and the one that --last names is not among them.", number=number), err=True
+        )
     else:
-        click.echo(f"{number} rows, all as they were written." + (f" The last: {number}:{digest}" if number else ""))
+        click.echo(
+            t("{number} rows, all as they were written. The last: {last}", number=number, last=f"{number}:{digest}")
+            if number
+            else t("{number} rows, all as they were written.", number=number)
+        )
     ctx.exit(1 if bad is not None or cut else 0)
 
 

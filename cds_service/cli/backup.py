@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cds_service.cli.tongue import terminal
 from cds_service.settings import load_settings
 from cds_service.store.backup import Copied, back_up
 
@@ -23,13 +24,20 @@ def backup(ctx: click.Context, file: Path, url: str | None) -> None:
     copied = back_up(url or load_settings().store, file)
     click.echo(f"{file}: {told(copied)}")
     if copied.bad is not None:
-        click.echo(f"Row {copied.bad} of the audit is not as it was written, or missing.", err=True)
+        wrong = terminal().t("Row {number} of the audit is not as it was written, or missing.", number=copied.bad)
+        click.echo(wrong, err=True)
         ctx.exit(1)
 
 
 def told(copied: Copied) -> str:
     """Say what a copy holds, in numbers; the last digest is worth writing down elsewhere."""
-    entries = f"{copied.entries} {'entry' if copied.entries == 1 else 'entries'} of the worklist"
+    t = terminal().t
+    entries = (
+        t("{number} entry of the worklist", number=copied.entries)
+        if copied.entries == 1
+        else t("{number} entries of the worklist", number=copied.entries)
+    )
     if not copied.audit:
-        return f"{entries}, no audit."
-    return f"{entries}, {copied.audit} rows of the audit, the last {copied.audit}:{copied.digest}."
+        return t("{entries}, no audit.", entries=entries)
+    last = f"{copied.audit}:{copied.digest}"
+    return t("{entries}, {number} rows of the audit, the last {last}.", entries=entries, number=copied.audit, last=last)

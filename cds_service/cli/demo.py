@@ -18,7 +18,9 @@ from cds_service.cli.demo_print import Printer
 from cds_service.cli.demo_worklist import fill_worklist
 from cds_service.cli.fhir_server import DemoFhirServer
 from cds_service.cli.listening import in_background, listening, stop_on_sigterm
+from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
+from cds_service.facts.phrase import say
 from cds_service.gather.json_text import read_json
 from cds_service.settings import load_settings
 from cds_service.web import create_app
@@ -26,9 +28,9 @@ from cds_service.web.example_stories import Story, example_stories
 
 # Story, whether the EHR sends prefetch, and what it is to show.
 _SCENES: Final = (
-    ("candidate", True, "every computed criterion met; the EHR sends the data along (prefetch)"),
-    ("stale-bilirubin", False, "one result is too old; the service asks the FHIR server itself"),
-    ("keratinizing", False, "cannot enter: the service stays silent"),
+    ("candidate", True, say("every computed criterion met; the EHR sends the data along (prefetch)")),
+    ("stale-bilirubin", False, say("one result is too old; the service asks the FHIR server itself")),
+    ("keratinizing", False, say("cannot enter: the service stays silent")),
 )
 
 
@@ -41,7 +43,14 @@ def demo(once: bool) -> None:
     # The day that the stories were written for: on any later one their results are too old.
     as_of = stories[_SCENES[0][0]].as_of
     # Nothing made up ever comes into a store that lasts.
-    settings = load_settings(mode="open", host="127.0.0.1", port=0, public_base_url=None, store="sqlite://")
+    settings = load_settings(
+        mode="open",
+        host="127.0.0.1",
+        port=0,
+        public_base_url=None,
+        store="sqlite://",
+        language=terminal().language,
+    )
     services = build(settings, clock=lambda: as_of)
     with ExitStack() as stack:
         fhir = stack.enter_context(DemoFhirServer())
@@ -93,10 +102,10 @@ def _bundle(path: Path) -> dict[str, Any]:
     return body
 
 
-def _wait(say: Callable[[], None]) -> None:
-    say()
+def _wait(tell: Callable[[], None]) -> None:
+    tell()
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        click.echo("Stopped.")
+        click.echo(terminal().t("Stopped."))

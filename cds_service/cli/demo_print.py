@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cds_service.cli.demo_worklist import Clinic
+from cds_service.cli.tongue import terminal
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,34 @@ class Printer:
 
     def start(self, service: str, fhir: str, patients: int, as_of: date) -> None:
         """Say what is running."""
-        self.console.print(f"FHIR server  {fhir}  ({patients} example patients, none of them real)", soft_wrap=True)
-        self.console.print(
-            f"cds-service  {service}/  (as of {as_of}, the day the examples were written for)", soft_wrap=True
+        t = terminal().t
+        lines = (
+            t("FHIR server  {fhir}  ({patients} example patients, none of them real)", fhir=fhir, patients=patients),
+            t(
+                "cds-service  {service}/  (as of {day}, the day the examples were written for)",
+                service=service,
+                day=str(as_of),
+            ),
         )
+        for line in lines:
+            self.console.print(line, soft_wrap=True)
 
     def discovery(self, service: Mapping[str, Any]) -> None:
         """Show what discovery answered."""
-        self.console.print(f"\nThe EHR discovers [bold]{service['id']}[/bold] for the hook {service['hook']}.")
+        found = terminal().t(
+            "The EHR discovers {service} for the hook {hook}.",
+            service=f"[bold]{service['id']}[/bold]",
+            hook=service["hook"],
+        )
+        self.console.print(f"\n{found}")
 
     def cards(self, story: str, why: str, cards: Sequence[Mapping[str, Any]], seconds: float) -> None:
         """Show one opened chart."""
         self.console.print()
-        self.console.rule(f"Chart of [bold]{story}[/bold]: {why}", align="left")
+        t = terminal().t
+        self.console.rule(t("Chart of {patient}: {why}", patient=f"[bold]{story}[/bold]", why=why), align="left")
         if not cards:
-            self.console.print(f"No card ({seconds * 1000:.0f} ms).")
+            self.console.print(t("No card ({time} ms).", time=f"{seconds * 1000:.0f}"))
         for card in cards:
             self.console.print(Panel(_card(card), title=str(card["indicator"]), title_align="left", box=box.ROUNDED))
             self.console.print(f"{seconds * 1000:.0f} ms")
@@ -51,7 +65,7 @@ class Printer:
         """Say what to try next."""
         lines = [
             "",
-            "Try next:",
+            terminal().t("Try next:"),
             f"  curl {service}/cds-services",
             f"  curl {service}/cds-services/npc-trials-patient-view -H 'Content-Type: application/json' \\",
             "    -d @fhir_examples/hooks/patient-view.full-prefetch.json",
@@ -64,17 +78,23 @@ class Printer:
     def prescreening(self) -> None:
         """Say what takes some seconds."""
         self.console.print()
-        self.console.rule("A clinic: made-up patients, prescreened", align="left")
+        self.console.rule(terminal().t("A clinic: made-up patients, prescreened"), align="left")
 
     def worklist(self, service: str, clinic: Clinic) -> None:
         """Say where people work."""
+        t = terminal().t
         lines = [
-            f"{clinic.patients} prescreened, {clinic.listed} of them on the list of {clinic.trial}.",
+            t(
+                "{patients} prescreened, {listed} of them on the list of {trial}.",
+                patients=clinic.patients,
+                listed=clinic.listed,
+                trial=clinic.trial,
+            ),
             "",
-            "In a browser:",
-            f"  the worklist            {service}/worklist/trials/{clinic.trial}",
-            f"  the patient at its top  {service}/worklist/entries/{clinic.first}",
-            f"  an EHR simulator        {service}/simulator (its cards link to the worklist)",
+            t("In a browser:"),
+            t("  the worklist            {url}", url=f"{service}/worklist/trials/{clinic.trial}"),
+            t("  the patient at its top  {url}", url=f"{service}/worklist/entries/{clinic.first}"),
+            t("  an EHR simulator        {url} (its cards link to the worklist)", url=f"{service}/simulator"),
         ]
         self._lines(lines)
 
@@ -84,7 +104,7 @@ class Printer:
 
     def waiting(self) -> None:
         """Say how to stop."""
-        self.console.print("\nServing until Ctrl-C.")
+        self.console.print("\n" + terminal().t("Serving until Ctrl-C."))
 
 
 def _card(card: Mapping[str, Any]) -> RenderableType:
@@ -92,8 +112,10 @@ def _card(card: Mapping[str, Any]) -> RenderableType:
     if card.get("detail"):
         parts += [Text(), Markdown(str(card["detail"]))]
     for suggestion in card.get("suggestions", []):
-        mark = " (recommended)" if suggestion.get("isRecommended") else ""
-        parts.append(Text(f"[ {suggestion['label']} ]{mark}", style="cyan"))
+        button = f"[ {suggestion['label']} ]"
+        if suggestion.get("isRecommended"):
+            button = terminal().t("{button} (recommended)", button=button)
+        parts.append(Text(button, style="cyan"))
     for link in card.get("links", []):
         parts.append(Text(f"{link['label']}: {link['url']}", style="blue"))
     return Group(*parts)

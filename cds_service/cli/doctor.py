@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,15 +10,20 @@ from pydantic import ValidationError
 
 from cds_service.bootstrap import load_rules, reach, utc_now
 from cds_service.cli.evaluate import read_day
+from cds_service.cli.tongue import heard, terminal, terminal_language
+from cds_service.cli.wide import columns, filled, padded
 from cds_service.errors import RequestError
+from cds_service.facts.fact import Reason
 from cds_service.gather.chart import PATIENT_ID
 from cds_service.gather.origin import Origin
 from cds_service.present.json_text import to_json
 from cds_service.present.safe_text import plain
+from cds_service.present.wording import REASON
 from cds_service.screening.doctor import examine
 from cds_service.screening.doctor.findings import Examination, Finding, Result
 from cds_service.screening.doctor.sandboxes import Sandbox, sandboxes
 from cds_service.settings import FhirServer, Settings, load_settings
+from cds_service.trials.model import Library
 
 _WIDTH: Final = 120
 
@@ -62,10 +66,10 @@ def doctor(
     server = server_to_read(base_url, settings, profile, token_file, client, ca)
     if profile is not None and style == "text":
         _introduce(profile)
-    now = utc_now()
+    now, rules = utc_now(), load_rules(settings.site)
     found = examine(
         reach(server, settings),
-        load_rules(settings.site),
+        rules,
         patient_id=patient,
         as_of=day or now.date(),
         now=now.timestamp(),
@@ -74,7 +78,7 @@ def doctor(
     if style == "json":
         click.echo(to_json(found.to_json(), indent=2))
     else:
-        _print(found)
+        _print(found, rules.library)
     context.exit(0 if found.passed else 1)
 
 
@@ -126,32 +130,48 @@ def _same(url: str, origin: Origin) -> bool:
 
 
 def _introduce(profile: Sandbox) -> None:
-    tried = "tried" if profile.tried else "not tried yet by us"
-    click.echo(f"{profile.title} ({tried}; {profile.source})")
+    t = terminal().t
+    tried = t("tried") if profile.tried else t("not tried yet by us")
+    click.echo(f"{heard(profile.title)} ({tried}; {profile.source})")
     for quirk in profile.quirks:
-        click.echo(textwrap.fill(quirk, _WIDTH, initial_indent="  - ", subsequent_indent="    "))
+        click.echo(filled(heard(quirk), _WIDTH, "  - ", "    "))
     click.echo()
 
 
-def _print(found: Examination) -> None:
-    click.echo(f"FHIR server {found.server}\n")
-    click.echo(f"{'check':<32}{'result':<11}{'count':>6}{'time':>10}  what came")
+def _print(found: Examination, library: Library) -> None:
+    speaker = terminal(library)
+    t = speaker.t
+    click.echo(t("FHIR server {url}", url=found.server) + "\n")
+    _cells(t("check"), t("result"), t("count"), t("time"), t("what came"))
     for finding in found.findings:
         _row(finding)
     for number, one in enumerate(found.unknown):
         if not number or found.unknown[number - 1].trial != one.trial:
-            click.echo(f"\nUnknown for {one.trial}:")
-        why = "; ".join(f"{fact}: {reason}" for fact, reason in one.missing)
-        click.echo(f"  {plain(one.short)} ({plain(why)})")
+            click.echo("\n" + t("Unknown for {trial}:", trial=one.trial))
+        why = speaker.joined(_missing(fact, reason, library) for fact, reason in one.missing)
+        click.echo(t("  {criterion} ({why})", criterion=plain(speaker.rules(one.short)), why=plain(why)))
     results = [finding.result for finding in found.findings]
     wrong, look = results.count(Result.WRONG), results.count(Result.LOOK)
-    click.echo(f"\n{wrong} wrong, {look} to look at.")
+    click.echo("\n" + t("{wrong} wrong, {look} to look at.", wrong=wrong, look=look))
+
+
+def _missing(fact: str, reason: str, library: Library) -> str:
+    """Return the names that the rules and the contract have; where those are no words of the reader's, their words."""
+    if terminal_language() == "en":
+        return f"{fact}: {reason}"
+    speaker = terminal(library)
+    label = speaker.rules(library.facts[fact].label["en"])
+    return speaker.t("{fact}: {reason}", fact=label, reason=REASON[Reason(reason)])
 
 
 def _row(finding: Finding) -> None:
     count = "" if finding.count is None else str(finding.count)
     took = "" if finding.milliseconds is None else f"{finding.milliseconds} ms"
-    head = f"{finding.check:<32}{finding.result.value:<11}{count:>6}{took:>10}  {plain(finding.told)}"
-    click.echo(head)
+    _cells(heard(finding.check), heard(finding.result.value), count, took, plain(heard(finding.told)))
     if finding.todo:
-        click.echo(textwrap.fill(finding.todo, _WIDTH, initial_indent="    -> ", subsequent_indent="       "))
+        click.echo(filled(heard(finding.todo), _WIDTH, "    -> ", "       "))
+
+
+def _cells(check: str, result: str, count: str, took: str, told: str) -> None:
+    numbers = " " * (6 - columns(count)) + count + " " * (10 - columns(took)) + took
+    click.echo(f"{padded(check, 32)}{padded(result, 11)}{numbers}  {told}")

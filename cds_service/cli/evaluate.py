@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cds_service.bootstrap import build
+from cds_service.cli.tongue import terminal_language
 from cds_service.errors import RequestError
 from cds_service.gather.json_text import read_json
 from cds_service.languages import LANGUAGES, translator
@@ -24,16 +25,16 @@ from cds_service.settings import load_settings
 @click.option("--as-of", metavar="DATE", help="Day of the judgement, YYYY-MM-DD; today by default.")
 @click.option("--anchor", metavar="DATE", help="Planned first dose, where laboratory windows end.")
 @click.option("--format", "style", type=click.Choice(["json", "text"]), default="json", show_default=True)
-@click.option("--language", default="en", metavar="|".join(LANGUAGES), help="Of the text report; en by default.")
+@click.option("--language", metavar="|".join(LANGUAGES), help="Of the text report; the terminal's by default.")
 def evaluate(
-    bundle: str, trials: tuple[str, ...], as_of: str | None, anchor: str | None, style: str, language: str
+    bundle: str, trials: tuple[str, ...], as_of: str | None, anchor: str | None, style: str, language: str | None
 ) -> None:
     """Judge one patient whose whole record is the FHIR R4 Bundle BUNDLE.json ("-" reads standard input)."""
     day, first_dose = read_day("--as-of", as_of), read_day("--anchor", anchor)
     settings = load_settings()
     body = read_json(read_bytes(bundle), max_bytes=settings.max_bundle_bytes, what="BUNDLE")
     services = build(settings)
-    translate = translator(language, services.rules.library)
+    translate = translator(language or terminal_language(), services.rules.library)
     outcome = screen_bundle(
         services.rules, body, as_of=day or services.clock(), anchor=first_dose, trials=trials or None
     )

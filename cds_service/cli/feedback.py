@@ -9,7 +9,9 @@ from typing import Any, Final
 import click
 
 from cds_service.bootstrap import utc_now
+from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
+from cds_service.facts.phrase import say
 from cds_service.gather.origin import Origin
 from cds_service.present.json_text import to_json
 from cds_service.screening.memory import patient_key, tenant_key
@@ -18,7 +20,7 @@ from cds_service.settings import load_settings
 from cds_service.store import Count, Override, Store, open_store
 
 _STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
-_NO_REASON: Final = "no reason given"
+_NO_REASON: Final = say("no reason given")
 
 
 @click.group()
@@ -53,12 +55,17 @@ def revoke(trial: str, issuer: str, tenant: str, server: str, url: str | None) -
     The patient's id is asked for, so that it stays out of the shell's history.
     """
     store = _open(url)
-    patient = click.prompt("Patient id", hide_input=True)
+    patient = click.prompt(terminal().t("Patient id"), hide_input=True)
     key = patient_key(tenant_key(issuer, tenant), f"Patient/{patient.removeprefix('Patient/')}", _base(server))
     taken_back = sum(one.card.trial == trial for one in store.overrides(key))
     if taken_back:
         store.revoke(key, trial, utc_now())
-    click.echo(f"{taken_back} {'override' if taken_back == 1 else 'overrides'} taken back.")
+    t = terminal().t
+    click.echo(
+        t("{count} override taken back.", count=taken_back)
+        if taken_back == 1
+        else t("{count} overrides taken back.", count=taken_back)
+    )
 
 
 def _base(server: str) -> str:
@@ -113,21 +120,32 @@ def _json(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> dict[
 
 
 def _text(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> Iterable[str]:
+    t = terminal().t
     if not counts:
-        yield "No card was sent yet."
+        yield t("No card was sent yet.")
     for one in counts:
+        accepted, overridden = f"{one.accepted:>6}", f"{sum(one.overridden.values()):>6}"
         lines = [
             f"{one.trial}  {one.service}  ({one.kind})",
-            f"  {one.sent:>6} sent",
-            f"  {one.accepted:>6} accepted" + (f", {one.taken} suggestions in all" if one.taken else ""),
-            f"  {sum(one.overridden.values()):>6} overridden"
-            + (f", {one.commented} with a comment" if one.commented else ""),
-            *(f"  {number:>12} {reason or _NO_REASON}" for reason, number in one.overridden.items()),
-            f"  {one.without_feedback:>6} no feedback (seen or not is not known)",
+            t("  {count} sent", count=f"{one.sent:>6}"),
+            t("  {count} accepted, {taken} suggestions in all", count=accepted, taken=one.taken)
+            if one.taken
+            else t("  {count} accepted", count=accepted),
+            t("  {count} overridden, {commented} with a comment", count=overridden, commented=one.commented)
+            if one.commented
+            else t("  {count} overridden", count=overridden),
+            *(
+                t("  {count} {reason}", count=f"{number:>12}", reason=reason or _NO_REASON)
+                for reason, number in one.overridden.items()
+            ),
+            t("  {count} no feedback (seen or not is not known)", count=f"{one.without_feedback:>6}"),
         ]
         yield "\n".join(lines)
     for trial, found in silenced.items():
-        yield (
-            f"{trial} is silent until taken back (cds-service feedback revoke) for patients: "
-            f"{found['until_revoked']};\nuntil their data change for patients: at most {found['until_data_change']}"
+        yield t(
+            "{trial} is silent until taken back (cds-service feedback revoke) for patients: {revoked};\n"
+            "until their data change for patients: at most {changed}",
+            trial=trial,
+            revoked=found["until_revoked"],
+            changed=found["until_data_change"],
         )

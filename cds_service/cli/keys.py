@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.trust.own_keys import GRACE, new_key, read_keys, signing_key
@@ -39,16 +40,17 @@ def list_keys() -> None:
     """Show every key, oldest first: algorithm, kid, when it was made, what it is used for."""
     now = datetime.now(UTC)
     every = read_keys(_folder())
+    t = terminal().t
     for key in every:
         if key == signing_key(every, key.algorithm, now):
-            use = "signs"
+            use = t("signs")
         elif now - key.made < GRACE:
-            use = f"published, signs from {(key.made + GRACE).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            use = t("published, signs from {time} UTC", time=f"{(key.made + GRACE).astimezone(UTC):%Y-%m-%d %H:%M}")
         else:
-            use = "published, signs no more; may be retired"
+            use = t("published, signs no more; may be retired")
         click.echo(f"{key.algorithm}  {key.kid}  {key.made.astimezone(UTC):%Y-%m-%d %H:%M} UTC  {use}")
     if not every:
-        click.echo("No keys; make some with: cds-service keys new.")
+        click.echo(t("No keys; make some with: cds-service keys new."))
 
 
 @keys.command()
@@ -57,4 +59,4 @@ def list_keys() -> None:
 def retire(kid: str, compromised: bool) -> None:
     """Delete a key that no longer signs."""
     retire_key(_folder(), kid, datetime.now(UTC), compromised=compromised)
-    click.echo("Retired.")
+    click.echo(terminal().t("Retired."))

@@ -15,6 +15,7 @@ from cds_service.bootstrap import exporting, reach
 from cds_service.cli.doctor import server_to_read
 from cds_service.cli.evaluate import read_day
 from cds_service.cli.prescreen_told import Progress, print_finished
+from cds_service.cli.tongue import heard, terminal, terminal_language
 from cds_service.engines.spark import THIS_MACHINE
 from cds_service.errors import RequestError
 from cds_service.gather.bulk.export import fetch_export, parted
@@ -50,6 +51,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option("--as-of", metavar="DATE", help="Day of the judgement, YYYY-MM-DD; today by default.")
 @click.option("--anchor", metavar="DATE", help="Planned first dose, where laboratory windows end.")
 @click.option("--since", type=_FOLDER, help="An earlier run: only patients whose data or rules changed are judged.")
+@click.option("--keep-charts", is_flag=True, help="Keep the charts of those with a trial's disease, for the worklist.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; as many as there are cores by default.")
 @click.option("--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True)
 @click.option("--master", metavar="URL", help="With --engine spark: the cluster; this machine by default.")
@@ -69,6 +71,7 @@ def prescreen(
     as_of: str | None,
     anchor: str | None,
     since: Path | None,
+    keep_charts: bool,
     workers: int | None,
     engine: str,
     master: str | None,
@@ -84,7 +87,7 @@ def prescreen(
     """
     settings = load_settings()
     day = read_day("--as-of", as_of) or day_of_run(out) or date.today()
-    task = Task(settings.site, day, read_day("--anchor", anchor), trials or None)
+    task = Task(settings.site, day, read_day("--anchor", anchor), trials or None, keep_charts)
     if sum(one is not None for one in (bundles, ndjson, fhir, export)) != 1:
         raise RequestError("Give one source: --bundles, --ndjson, --fhir or --export.", field="SOURCE")
     lists = _lists_wanted(formats)
@@ -108,9 +111,11 @@ def prescreen(
                 cluster=cluster,
             )
     except KeyboardInterrupt:
-        click.echo("Stopped. What is done is kept: give the same command again to go on.", err=True)
+        told = terminal().t("Stopped. What is done is kept: give the same command again to go on.")
+        click.echo(told, err=True)
         context.exit(STOPPED)
-    files = write_outputs(out, rules_for(task.site), lists) if lists else []
+    language = terminal_language()
+    files = write_outputs(out, rules_for(task.site), lists, language=language) if lists else []
     if not quiet:
         print_finished(done, rules_for(task.site), out, files)
     context.exit(0 if done.whole else NOT_WHOLE)
@@ -145,7 +150,7 @@ def _to_nobody(_line: str) -> None:
 
 
 def _to_stderr(line: str) -> None:
-    click.echo(line, err=True)
+    click.echo(heard(line), err=True)
 
 
 def _folder(bundles: Path | None, ndjson: Path | None, out: Path) -> Source:

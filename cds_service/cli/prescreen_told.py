@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from cds_service.cli.tongue import heard, terminal
+from cds_service.facts.phrase import say
 from cds_service.present.safe_text import plain
 from cds_service.screening.cohort.job import Finished
 from cds_service.trials.model import Library
 
-_STEPS: Final = {"read": "Reading the source", "judge": "Judging patients"}
+_STEPS: Final = {"read": say("Reading the source"), "judge": say("Judging patients")}
 
 
 class Progress:
@@ -54,37 +56,47 @@ class Progress:
         """
         if step not in self._tasks:
             self._begun[step] = time.monotonic()
-            self._tasks[step] = self._bars.add_task(_STEPS[step], total=count, rate="")
+            self._tasks[step] = self._bars.add_task(terminal().said(_STEPS[step]), total=count, rate="")
         seconds = time.monotonic() - self._begun[step]
-        rate = f"{patients / seconds:.0f} patients/s" if patients and seconds > 0.5 else ""
+        rate = ""
+        if patients and seconds > 0.5:
+            rate = terminal().t("{rate} patients/s", rate=f"{patients / seconds:.0f}")
         self._bars.update(self._tasks[step], completed=done, total=count, rate=rate)
 
 
 def print_finished(done: Finished, library: Library, out: Path, files: list[Path]) -> None:
     """Print what came of a run."""
-    counts = done.manifest["counts"]
+    speaker = terminal()
+    t, counts, day = speaker.t, done.manifest["counts"], str(done.manifest["as_of"])
     if done.already:
-        click.echo("The run was finished before; nothing was read again.")
-    kept = f", {done.kept} of them taken over from the earlier run" if done.kept else ""
-    click.echo(f"{counts['patients']} patients, {counts['judged']} judged{kept} (as of {done.manifest['as_of']}).")
+        click.echo(t("The run was finished before; nothing was read again."))
+    people = t("{patients} patients, {judged} judged", patients=counts["patients"], judged=counts["judged"])
+    if done.kept:
+        people = t("{people}, {kept} of them taken over from the earlier run", people=people, kept=done.kept)
+    click.echo(t("{people} (as of {day}).", people=people, day=day))
     for trial in (one["trial"] for one in done.manifest["trials"]):
-        told = ", ".join(f"{count} {status}" for (name, status), count in done.statuses.items() if name == trial)
+        told = [
+            t("{count} {what}", count=count, what=heard(status))
+            for (name, status), count in done.statuses.items()
+            if name == trial
+        ]
         if told:
-            click.echo(f"{trial}: {told}")
+            click.echo(t("{trial}: {what}", trial=trial, what=speaker.joined(told, ", ")))
         if library.trials[trial].exclusions == "not-published":
-            click.echo(f"{trial}: exclusion criteria not encoded; candidates are for review by people.")
-    aside = [f"{counts[name]} {words}" for name, words in _ASIDE.items() if counts[name]]
-    click.echo(f"{counts['resources']} resources, {counts['used']} used" + (f"; {', '.join(aside)}" if aside else ""))
+            click.echo(t("{trial}: exclusion criteria not encoded; candidates are for review by people.", trial=trial))
+    aside = [t("{count} {what}", count=counts[name], what=words) for name, words in _ASIDE.items() if counts[name]]
+    records = t("{resources} resources, {used} used", resources=counts["resources"], used=counts["used"])
+    click.echo(speaker.joined([records, speaker.joined(aside, ", ")]))
     for one in done.manifest["incomplete"]:
-        kind = "every type" if one["type"] == "*" else one["type"]
-        click.echo(f"Not complete: {plain(kind)} ({plain(one['why'])})")
+        kind = t("every type") if one["type"] == "*" else plain(one["type"])
+        click.echo(t("Not complete: {type} ({why})", type=kind, why=plain(heard(one["why"]))))
     for path in (out, *files):
         click.echo(path)
 
 
 _ASIDE: Final = {
-    "quarantined": "could not be read (quarantine.jsonl)",
-    "unassigned": "of no patient",
-    "without_patient": "of patients who are not in the source",
-    "not_needed": "not needed",
+    "quarantined": say("could not be read (quarantine.jsonl)"),
+    "unassigned": say("of no patient"),
+    "without_patient": say("of patients who are not in the source"),
+    "not_needed": say("not needed"),
 }

@@ -8,6 +8,7 @@ import click
 
 from cds_service.bootstrap import utc_now
 from cds_service.cli.backup import told
+from cds_service.cli.tongue import terminal
 from cds_service.settings import load_settings
 from cds_service.store import backup
 
@@ -22,6 +23,7 @@ def restore(file: Path, url: str | None, replace: bool) -> None:
     The copy is looked through before anything is changed: its integrity, its schema, every row of its audit.
     """
     copied = backup.restore(url or load_settings().store, file, replace=replace, now=utc_now())
-    click.echo(f"Restored: {told(copied)}")
+    t = terminal().t
+    click.echo(t("Restored: {what}", what=told(copied)))
     if copied.kept is not None:
-        click.echo(f"What was there before is kept in {copied.kept}; it holds patient data.")
+        click.echo(t("What was there before is kept in {file}; it holds patient data.", file=str(copied.kept)))

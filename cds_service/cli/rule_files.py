@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
-from cds_service.errors import RuleError
+from cds_service.cli.tongue import complained, heard, terminal
+from cds_service.errors import Complaint, RuleError
 from cds_service.rules_folder import rules_folder
 from cds_service.trials.cases import CASE_FILE, CaseFile, load_cases
 from cds_service.trials.complaints import Complaints, did_you_mean
@@ -24,6 +25,10 @@ FOLDER = click.option(
 )
 
 
+_THINGS: Final = ("trial", "fact", "value set", "case", "example patient", "system", "code", "name", "unit", "limit")
+TEMPLATES: Final = tuple(f"{{number}} {thing}{s}" for thing in _THINGS for s in ("", "s"))
+
+
 def folder_in_use(given: Path | None) -> Path:
     """Return the folder to read, relative to here if it lies below: complaints then name files shortly."""
     folder = given or rules_folder()
@@ -36,7 +41,7 @@ def library_of(folder: Path, site: str | None = None) -> Library:
     try:
         return load_library(folder, site=site)
     except RuleError as error:
-        refuse(str(complaint) for complaint in error.complaints)
+        refuse(error.complaints)
 
 
 def trial_of(library: Library, trial_id: str) -> Trial:
@@ -47,7 +52,7 @@ def trial_of(library: Library, trial_id: str) -> Trial:
     """
     if trial_id not in library.trials:
         hint = did_you_mean(trial_id, library.trials)
-        raise click.BadParameter(f"no trial {trial_id!r} ({hint})", param_hint="TRIAL")
+        raise click.BadParameter(heard(f"no trial {trial_id!r} ({hint})"), param_hint="TRIAL")
     return library.trials[trial_id]
 
 
@@ -60,7 +65,8 @@ def criterion_of(trial: Trial, criterion_id: str) -> Criterion:
     found = {criterion.id: criterion for criterion in trial.criteria}
     if criterion_id not in found:
         hint = did_you_mean(criterion_id, found)
-        raise click.BadParameter(f"{trial.id} has no criterion {criterion_id!r} ({hint})", param_hint="CRITERION")
+        message = heard(f"{trial.id} has no criterion {criterion_id!r} ({hint})")
+        raise click.BadParameter(message, param_hint="CRITERION")
     return found[criterion_id]
 
 
@@ -83,16 +89,17 @@ def stop_on(complaints: Complaints) -> None:
     try:
         complaints.raise_any()
     except RuleError as error:
-        refuse(str(complaint) for complaint in error.complaints)
+        refuse(error.complaints)
 
 
-def refuse(lines: Iterable[str]) -> NoReturn:
+def refuse(complaints: Iterable[Complaint]) -> NoReturn:
     """Print complaints and end with the exit code of a rule author's mistake."""
-    for line in lines:
-        click.echo(line, err=True)
+    for complaint in complaints:
+        click.echo(complained(complaint), err=True)
     raise click.exceptions.Exit(RuleError.exit_code)
 
 
 def counted(number: int, thing: str) -> str:
     """Return a number of things: "1 fact", "2 facts"."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    template = f"{{number}} {thing}" + ("" if number == 1 else "s")
+    return terminal().t(template, number=number)

@@ -18,6 +18,7 @@ from cds_service.cli.rule_files import (
 from cds_service.cli.rules_diff import diff
 from cds_service.cli.rules_explain import explain
 from cds_service.cli.rules_new import new
+from cds_service.cli.tongue import heard, terminal
 from cds_service.errors import RuleError
 from cds_service.trials.complaints import Complaints
 from cds_service.trials.plain import describe_trial
@@ -48,10 +49,13 @@ def check(folder: Path | None) -> None:
             for complaint in missing_limits(library, trial, case_file):
                 complaints.add(complaint.where, complaint.message, complaint.hint)
     stop_on(complaints)
-    click.echo(
-        f"{counted(len(library.trials), 'trial')}, {counted(len(library.facts), 'fact')}, "
-        f"{counted(len(library.value_sets), 'value set')}: ok"
+    counts = (
+        counted(len(library.trials), "trial"),
+        counted(len(library.facts), "fact"),
+        counted(len(library.value_sets), "value set"),
     )
+    speaker = terminal()
+    click.echo(speaker.t("{what}: ok", what=speaker.joined(counts, ", ")))
 
 
 @rules.command()
@@ -72,8 +76,8 @@ def test(trial_id: str | None, folder: Path | None) -> None:
     for path, result in failed:
         click.echo(f"{path}:{result.case.line}: {result.case.it}")
         for problem in result.problems:
-            click.echo(f"    {problem}")
-    click.echo(f"{counted(len(results), 'case')}, {len(failed)} failed")
+            click.echo(f"    {heard(problem)}")
+    click.echo(terminal().t("{what}, {failed} failed", what=counted(len(results), "case"), failed=len(failed)))
     if failed:
         raise click.exceptions.Exit(RuleError.exit_code)
 

@@ -12,6 +12,7 @@ import click
 
 from cds_service.cli.evaluate import read_bytes, read_day
 from cds_service.cli.rule_files import FOLDER, counted, folder_in_use, library_of, refuse
+from cds_service.cli.tongue import terminal
 from cds_service.errors import RuleError
 from cds_service.trials.compare import library_changes, rule_changes
 from cds_service.trials.complaints import Complaints
@@ -60,12 +61,14 @@ def diff(old: Path, new: Path, examples: Path, as_of: str | None, folder: Path |
     0 when no example patient's status or verdict changes (the rules may), and with 1 when one does.
     """
     day = read_day("--as-of", as_of) or date.today()
+    t = terminal().t
     before, after = (_load(path, folder) for path in (old, new))
     for line in library_changes(before, after):
         click.echo(line)
     for trial_id in dict.fromkeys((*before.trials, *after.trials)):
         if trial_id not in before.trials or trial_id not in after.trials:
-            click.echo(f"{trial_id}: {'added' if trial_id in after.trials else 'removed'}")
+            added = trial_id in after.trials
+            click.echo(t("{trial}: added", trial=trial_id) if added else t("{trial}: removed", trial=trial_id))
             continue
         for line in rule_changes(before.trials[trial_id], after.trials[trial_id]):
             click.echo(f"{trial_id}: {line}")
@@ -74,7 +77,7 @@ def diff(old: Path, new: Path, examples: Path, as_of: str | None, folder: Path |
     for line in moved:
         click.echo(line)
     changed = len({line.partition(":")[0] for line in moved})
-    click.echo(f"{counted(len(patients), 'example patient')}, {changed} changed")
+    click.echo(t("{what}, {changed} changed", what=counted(len(patients), "example patient"), changed=changed))
     if moved:
         raise click.exceptions.Exit(VERDICTS_CHANGED)
 
@@ -90,13 +93,13 @@ def _load(path: Path, folder: Path | None) -> Library:
     try:
         document = read_document(path)
     except RuleError as error:
-        refuse(str(complaint) for complaint in error.complaints)
+        refuse(error.complaints)
     # A copy checked out of git may lie in a folder of any name.
     head: Any = document.data.get("trial") if isinstance(document.data, dict) else None
     named = str(head.get("id")) if isinstance(head, dict) else ""
     trial = read_trial(document, library.facts, complaints, folder=named)
     if trial is None:
-        refuse(str(complaint) for complaint in complaints.found)
+        refuse(complaints.found)
     return Library({trial.id: trial}, library.facts, library.value_sets, library.site)
 
 

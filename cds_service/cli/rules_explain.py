@@ -9,6 +9,7 @@ import click
 
 from cds_service.cli.evaluate import read_bytes, read_day
 from cds_service.cli.rule_files import FOLDER, cases_of, criterion_of, folder_in_use, library_of, stop_on, trial_of
+from cds_service.cli.tongue import terminal
 from cds_service.trials.complaints import Complaints
 from cds_service.trials.explained import explain_criterion
 
@@ -47,9 +48,19 @@ def explain(
     day, first_dose = read_day("--as-of", as_of) or date.today(), read_day("--anchor", anchor)
     body = read_json(read_bytes(bundle), max_bytes=load_settings().max_bundle_bytes, what="BUNDLE")
     outcome = judge(read_bundle(body), library, as_of=day, anchor=first_dose, trials=[trial.id]).trials[0]
-    click.echo(f"{trial.id} {criterion.id}, as of {day}, at the gate {outcome.gate}: {criterion.text}")
+    t = terminal().t
+    click.echo(
+        t(
+            "{trial} {criterion}, as of {day}, at the gate {gate}: {words}",
+            trial=trial.id,
+            criterion=criterion.id,
+            day=str(day),
+            gate=outcome.gate,
+            words=criterion.text,
+        )
+    )
     if outcome.gate not in criterion.gates:
-        click.echo(f"Not asked at this gate; it belongs to {', '.join(criterion.gates)}.")
+        click.echo(t("Not asked at this gate; it belongs to {gates}.", gates=", ".join(criterion.gates)))
         return
     for line in trace(outcome.of(criterion.id)):
         indent = len(line) - len(line.lstrip(" "))

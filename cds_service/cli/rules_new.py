@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cds_service.cli.rule_files import FOLDER, folder_in_use, library_of
+from cds_service.cli.tongue import heard, terminal
 from cds_service.trials.cases import CASE_FILE
 from cds_service.trials.library import TRIALS
 from cds_service.trials.load import FILL_IN, TRIAL_FILE
@@ -23,28 +24,35 @@ def new(registry_id: str, folder: Path | None) -> None:
     try:
         trial, cases = skeleton(registry_id, date.today())
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="REGISTRY_ID") from None
+        raise click.BadParameter(heard(str(error)), param_hint="REGISTRY_ID") from None
     place = folder / TRIALS / registry_id
     if place.exists():
-        raise click.BadParameter(f"{place} is there already; nothing was written", param_hint="REGISTRY_ID")
+        raise click.BadParameter(heard(f"{place} is there already; nothing was written"), param_hint="REGISTRY_ID")
     library = library_of(folder)
     if lacking := [name for name in (TRIGGER_FACT, LAB_FACT) if name not in library.facts]:
         raise click.UsageError(
-            f"{folder}: facts.yaml does not define {' and '.join(lacking)}, which the skeleton reads"
+            heard(f"{folder}: facts.yaml does not define {' and '.join(lacking)}, which the skeleton reads")
         )
     try:
         place.mkdir()
         (place / TRIAL_FILE).write_text(trial, encoding="utf-8")
         (place / CASE_FILE).write_text(cases, encoding="utf-8")
     except OSError as error:
-        raise click.UsageError(f"{place} cannot be written: {error.strerror}") from None
-    click.echo(f"{place / TRIAL_FILE} and {place / CASE_FILE} are written. What is next:")
+        raise click.UsageError(heard(f"{place} cannot be written: {error.strerror}")) from None
+    t = terminal().t
+    click.echo(
+        t("{trial} and {cases} are written. What is next:", trial=str(place / TRIAL_FILE), cases=str(place / CASE_FILE))
+    )
     for step in (
-        f"in {TRIAL_FILE}, fill every place marked {FILL_IN!r}; a trial is silent in charts while review is pending",
-        f"write a criterion for each line, and the patients that show it in {CASE_FILE}",
+        t(
+            "in {file}, fill every place marked {mark}; a trial is silent in charts while review is pending",
+            file=TRIAL_FILE,
+            mark=repr(FILL_IN),
+        ),
+        t("write a criterion for each line, and the patients that show it in {file}", file=CASE_FILE),
         "cds-service rules check",
         f"cds-service rules test {registry_id}",
-        f"cds-service rules show {registry_id}, to be read by someone who knows the protocol",
+        t("cds-service rules show {trial}, to be read by someone who knows the protocol", trial=registry_id),
         "review: signed-off",
     ):
         click.echo(f"  - {step}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cds_service.cli.tongue import heard
 from cds_service.synth.score import score_run, to_mapping, to_text
 
 
@@ -22,5 +23,8 @@ def score(context: click.Context, run_dir: Path, synth_dir: Path, style: str) ->
     exactly the contract's verdict, and every patient was judged once; else 1.
     """
     tally = score_run(run_dir, synth_dir)
-    click.echo(json.dumps(to_mapping(tally), indent=2) if style == "json" else to_text(tally))
+    if style == "json":
+        click.echo(json.dumps(to_mapping(tally), indent=2))
+    else:
+        click.echo("\n".join(map(heard, to_text(tally).split("\n"))))
     context.exit(1 if tally.wrong else 0)

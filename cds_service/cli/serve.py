@@ -9,6 +9,7 @@ import click
 
 from cds_service.bootstrap import build
 from cds_service.cli.listening import listening, stop_on_sigterm
+from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.web import create_app
@@ -41,16 +42,18 @@ def serve(host: str | None, port: int | None) -> None:
     with listening(app, settings.host, settings.port) as server:
         host_shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         base = f"http://{host_shown}:{server.port}"
-        click.echo(f"Serving {base}/\n  discovery {base}/cds-services")
+        t = terminal().t
+        click.echo(t("Serving {url}", url=f"{base}/"))
+        click.echo(t("  discovery {url}", url=f"{base}/cds-services"))
         for service in settings.services:
-            click.echo(f"  hook      {base}/cds-services/{service.id}")
+            click.echo(t("  hook      {url}", url=f"{base}/cds-services/{service.id}"))
         if is_open or settings.api:
-            click.echo(f"  API       {base}/api/evaluate")
+            click.echo(t("  API       {url}", url=f"{base}/api/evaluate"))
         if is_open:
-            click.echo(f"  simulator {base}/simulator")
-        click.echo("Ctrl-C stops.")
+            click.echo(t("  simulator {url}", url=f"{base}/simulator"))
+        click.echo(t("Ctrl-C stops."))
         server.serve_forever(poll_interval=0.1)  # returns at Ctrl-C
-        click.echo("Stopped.")
+        click.echo(t("Stopped."))
 
 
 def _loopback(host: str) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from cds_service.cli.rule_files import counted, folder_in_use, refuse
-from cds_service.errors import RequestError, RuleError
+from cds_service.cli.tongue import terminal
+from cds_service.errors import Complaint, RequestError, RuleError
 from cds_service.facts.chart import read_entries
 from cds_service.facts.codes import NAMES
 from cds_service.facts.unmapped import Unmapped, find_unmapped, listed
@@ -38,16 +39,16 @@ def check(site: str | None, folder: Path | None) -> None:
     """Read one site file, or all; print every complaint."""
     folder = folder_in_use(folder)
     names = site_names(folder) if site is None else [site]
-    complaints: list[str] = []
+    complaints: list[Complaint] = []
     for name in names:
         try:
             click.echo(_described(load_library(folder, site=name)))
         except RuleError as error:
-            complaints += [str(complaint) for complaint in error.complaints]
+            complaints += error.complaints
     if complaints:
         refuse(dict.fromkeys(complaints))
     if not names:
-        click.echo("no site files")
+        click.echo(terminal().t("no site files"))
 
 
 @sites.command()
@@ -82,14 +83,14 @@ def unmapped(bundles: tuple[Path, ...], site: str | None, every: bool, style: st
         cells = (one.element, one.system or "-", one.code or "-", one.text or "-")
         click.echo("\t".join((str(count), *(plain(cell) for cell in cells))))
     if not rows:
-        click.echo("nothing unmapped")
+        click.echo(terminal().t("nothing unmapped"))
 
 
 def _library(folder: Path, site: str | None) -> Library:
     try:
         return load_library(folder, site=site)
     except RuleError as error:
-        refuse(str(complaint) for complaint in error.complaints)
+        refuse(error.complaints)
 
 
 def _described(library: Library) -> str:
@@ -103,7 +104,8 @@ def _described(library: Library) -> str:
         counted(len(site.units), "unit"),
         counted(sum(map(len, site.limits.values())), "limit"),
     )
-    return f"{site.label}: {', '.join(parts)}: ok"
+    speaker = terminal()
+    return speaker.t("{site}: {what}: ok", site=site.label, what=speaker.joined(parts, ", "))
 
 
 def _read(file: Path) -> bytes:

@@ -9,6 +9,7 @@ import click
 
 from cds_service.bootstrap import load_rules
 from cds_service.cli.evaluate import read_bytes, read_day
+from cds_service.cli.tongue import terminal_language
 from cds_service.errors import RequestError
 from cds_service.gather.json_text import read_json
 from cds_service.languages import LANGUAGES, translator
@@ -24,14 +25,14 @@ from cds_service.settings import load_settings
 @click.option("--bundle", metavar="FILE", help="The patient's whole record as a FHIR R4 Bundle; then no PATIENT.")
 @click.option("--as-of", metavar="DATE", help="With --bundle: day of the judgement, YYYY-MM-DD; today by default.")
 @click.option("--anchor", metavar="DATE", help="With --bundle: planned first dose, where laboratory windows end.")
-@click.option("--language", default="en", metavar="|".join(LANGUAGES), help="en by default.")
+@click.option("--language", metavar="|".join(LANGUAGES), help="The terminal's by default.")
 def why_not(
     arguments: tuple[str, ...],
     run: str | None,
     bundle: str | None,
     as_of: str | None,
     anchor: str | None,
-    language: str,
+    language: str | None,
 ) -> None:
     """Say why a patient is no candidate: each criterion that is not passed, and what would change it."""
     if (run is None) == (bundle is None):
@@ -43,6 +44,7 @@ def why_not(
     trial = arguments[-1]
     day, first_dose = read_day("--as-of", as_of), read_day("--anchor", anchor)
     settings = load_settings()
+    language = language or terminal_language()
     if run is not None:
         if day or first_dose:
             raise RequestError("A run has its own days: --as-of and --anchor go with --bundle.", field="--as-of")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cds_service.bootstrap import load_rules, utc_now
+from cds_service.cli.tongue import heard, terminal
 from cds_service.errors import ConfigError, RequestError
 from cds_service.gather.origin import Origin
 from cds_service.screening.worklist.run_intake import TakenRun, take_run
@@ -52,14 +53,23 @@ def take(run: Path, server: str, url: str | None, quiet: bool) -> None:
 def list_(url: str | None) -> None:
     """Count the entries of each trial by status and by what people decided; no patient is named."""
     store = _open(url).worklist
-    trials = store.trials()
+    trials, t = store.trials(), terminal().t
     if not trials:
-        click.echo("The worklist is empty. Fill it: cds-service prescreen --keep-charts, then worklist take.")
+        click.echo(t("The worklist is empty. Fill it: cds-service prescreen --keep-charts, then worklist take."))
     for trial in trials:
         counts = store.counts(trial)
-        click.echo(f"{trial}: {counts.total} patients, {counts.changed} with changed data to look at")
-        click.echo(f"  status: {_listed({str(name): number for name, number in counts.status.items()})}")
-        click.echo(f"  decided: {_listed({name.value: number for name, number in counts.state.items()})}")
+        click.echo(
+            t(
+                "{trial}: {patients} patients, {changed} with changed data to look at",
+                trial=trial,
+                patients=counts.total,
+                changed=counts.changed,
+            )
+        )
+        status = _listed({str(name): number for name, number in counts.status.items()})
+        click.echo(t("  status: {counts}", counts=status))
+        decided = _listed({name.value: number for name, number in counts.state.items()})
+        click.echo(t("  decided: {counts}", counts=decided))
 
 
 @worklist.command()
@@ -77,7 +87,7 @@ def forget(entry: str, reason: str, who: str, url: str | None) -> None:
     if found is None:
         raise RequestError("There is no such entry.", field="ENTRY_ID", status=404)
     store.forget(found.patient, who=who, reason=reason, now=utc_now())
-    click.echo("Forgotten. Copies made by backup still hold the person.")
+    click.echo(terminal().t("Forgotten. Copies made by backup still hold the person."))
 
 
 def _open(url: str | None, *, create: bool = False) -> Store:
@@ -95,16 +105,24 @@ def _base(server: str) -> str:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.items())
+    speaker = terminal()
+    told = (speaker.t("{count} {what}", count=number, what=heard(name)) for name, number in counts.items())
+    return speaker.joined(told, ", ")
 
 
 def _told(taken: TakenRun) -> list[str]:
-    lines = [f"{taken.patients} patients taken, as of {taken.manifest.as_of}."]
+    t = terminal().t
+    lines = [t("{patients} patients taken, as of {day}.", patients=taken.patients, day=str(taken.manifest.as_of))]
     for trial in taken.manifest.digests:
         counts = {what: taken.entries[trial, what] for what in ("new", "changed", "unchanged")}
-        lines.append(f"{trial}: {_listed(counts)}")
+        lines.append(t("{trial}: {what}", trial=trial, what=_listed(counts)))
     if taken.left:
-        lines.append(f"{taken.left} on a list have no trial's disease in this run; their entries stay as they were.")
+        lines.append(
+            t(
+                "{patients} on a list have no trial's disease in this run; their entries stay as they were.",
+                patients=taken.left,
+            )
+        )
     return lines
 
 
@@ -120,7 +138,7 @@ class _Bar(AbstractContextManager[Callable[[int], None]]):
     """How many were taken, on a terminal."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("Taking patients"), BarColumn(), MofNCompleteColumn())
+        columns = (TextColumn(terminal().t("Taking patients")), BarColumn(), MofNCompleteColumn())
         self._progress = Progress(*columns, console=Console(stderr=True))
 
     def __enter__(self) -> Callable[[int], None]:

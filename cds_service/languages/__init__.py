@@ -6,11 +6,13 @@ import gettext
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cds_service.errors import RequestError
 from cds_service.facts.phrase import Translate, words_of_rules
-from cds_service.trials.model import Library
+
+if TYPE_CHECKING:  # `--help` does not wait for them
+    from cds_service.trials.model import Library
 
 DOMAIN: Final = "cds_service"
 FOLDER: Final = Path(__file__).resolve().parent

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from operator import is_
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.facts import shown
 from cds_service.facts.phrase import Phrase, Translate, in_a_row, in_language, words_of_rules
 from cds_service.languages import as_it_is, translator
-from cds_service.trials.model import Library
+
+if TYPE_CHECKING:  # `--help` does not wait for them
+    from cds_service.trials.model import Library
 
 # BCP 47: for `lang` of a page and for Content-Language.
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
