@@ -14,15 +14,14 @@ from itertools import pairwise
 from string import Formatter
 from typing import Final
 
-# Letters of the Latin and Greek scripts and "µ"; digits, raised ones as in "m²" among them.
-_DIGITS: Final = frozenset("0123456789")
-_WESTERN: Final = _DIGITS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyzµ²³¹⁰⁴⁵⁶⁷⁸⁹").union(
+# Digits, raised ones as in "m²" among them; letters of the Latin and Greek scripts, and "µ".
+_WESTERN: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyzµ²³¹⁰⁴⁵⁶⁷⁸⁹").union(
     one for one in map(chr, (*range(0xC0, 0x250), *range(0x370, 0x400))) if one.isalpha()
 )
 # Ideographs, 〇 included; no punctuation, which brings its own room.
 _CHINESE: Final = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _DATE_BEGINS: Final = re.compile("[0-9]{1,4}[年月]")
-_DATE_GOES_ON: Final = re.compile("[0-9][年月]")
+# A template of these signs alone is itself a date.
 _DATE_SIGNS: Final = frozenset("年月日")
 
 
@@ -43,7 +42,8 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     for text, place in pieces(template):
         piece = values[text] if place else text
         if piece:
-            if before and parted(before, piece):
+            # Asked here first: of most pairs both sides are Chinese or signs, and a call costs more than the question.
+            if before and (before[-1] in _WESTERN) is not (piece[0] in _WESTERN) and parted(before, piece):
                 found.append(" ")
             found.append(piece)
             before = piece
@@ -54,12 +54,8 @@ def parted(one: str, other: str) -> bool:
     """Say whether a space belongs between two pieces of text, neither of them empty."""
     last, first = one[-1], other[0]
     if first in _WESTERN:
-        if not _CHINESE.match(last) or _DATE_BEGINS.match(other):
-            return False
-        return not (first in _DIGITS and _DATE_GOES_ON.fullmatch(one[-2:]))
-    if last not in _WESTERN or not _CHINESE.match(first):
-        return False
-    return not (last in _DIGITS and first in _DATE_SIGNS)
+        return _CHINESE.match(last) is not None and not _DATE_BEGINS.match(other)
+    return last in _WESTERN and _CHINESE.match(first) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -76,6 +72,9 @@ def pieces(template: str) -> tuple[tuple[str, bool], ...]:
 def _has_seams(template: str) -> bool:
     """Say whether a place touches a letter, a digit, an ideograph or another place; in most templates none does."""
     row = pieces(template)
+    words = "".join(text for text, place in row if not place)
+    if words and _DATE_SIGNS.issuperset(words):
+        return False
     for (one, place), (other, next_place) in pairwise(row):
         ends = ([] if place else [one[-1]]) + ([] if next_place else [other[0]])
         if (place and next_place) or any(end in _WESTERN or _CHINESE.match(end) for end in ends):

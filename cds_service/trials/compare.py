@@ -13,6 +13,7 @@ from cds_service.trials.plain import say
 _PLAIN: Final = ("kind", "text", "short", "zh", "trigger", "sign")
 _LISTS: Final = ("gates", "source", "conventions")
 _HEAD: Final = ("revision", "title", "phase", "sponsor", "url", "as_of", "exclusions", "review")
+_TEXTS: Final = ("lines", "lines_zh", "not_encoded", "conventions", "conventions_zh")
 _FACT: Final = ("kind", "type", "label", "unit", "ask", "options")
 
 
@@ -23,7 +24,7 @@ def rule_changes(old: Trial, new: Trial) -> Iterator[str]:
         yield f"gates: {_gates(old)} -> {_gates(new)}"
     if old.gate_choice.tree != new.gate_choice.tree or old.gate_needs != new.gate_needs:
         yield f"gate choice: {say(old.gate_choice.tree)} -> {say(new.gate_choice.tree)}"
-    for title in ("lines", "not_encoded", "conventions"):
+    for title in _TEXTS:
         yield from _texts(title, getattr(old, title), getattr(new, title))
     before = {criterion.id: criterion for criterion in old.criteria}
     after = {criterion.id: criterion for criterion in new.criteria}

@@ -197,6 +197,20 @@ class Part:
         fields = self.fields(("en",), ("zh",))
         return {language: part.text() for language, part in fields.items() if part.present}
 
+    def texts_by_language(self) -> Mapping[str, Mapping[str, str]]:
+        """Read a mapping of texts; its keys are the author's, and each is English text or a text by language.
+
+        Returns:
+            By language, "en" and "zh": key to text; the Chinese without the keys that have none.
+        """
+        found: dict[str, dict[str, str]] = {"en": {}, "zh": {}}
+        for key, part in self.entries().items():
+            said = part.translations() if isinstance(part.data, dict) else {"en": part.text()}
+            found["en"][key] = said.get("en", "")
+            if "zh" in said:
+                found["zh"][key] = said["zh"]
+        return found
+
     def _mapping(self, what: str) -> Mapping[str, Any]:
         if not self.present:
             return {}

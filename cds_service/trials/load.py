@@ -78,7 +78,7 @@ def read_trial(
     choice, gate_needs = _gate_choice(head["gate_choice"], head["gates"], gates, facts)
     lines, not_encoded = read_lines(top["lines"]), top["not_encoded"].texts()
     conventions = _conventions(top["conventions"])
-    criteria = read_criteria(top["criteria"], facts, [gate.id for gate in gates], lines, conventions)
+    criteria = read_criteria(top["criteria"], facts, [gate.id for gate in gates], lines["en"], conventions["en"])
     source = head["source"].fields(("url", "as_of"))
     trial = {
         "id": _registry_id(head["id"], folder),
@@ -92,7 +92,7 @@ def read_trial(
         "revision": head["revision"].whole_number(1, 9999, default=1),
     }
     if len(complaints) == before:  # else they would only repeat, of a file half read, what was said already
-        check_published_lines(top["lines"], top["not_encoded"], lines, not_encoded, criteria)
+        check_published_lines(top["lines"], top["not_encoded"], lines["en"], not_encoded, criteria)
         _check_triggers(top["criteria"], criteria, gates)
         _check_conventions(top["conventions"], criteria)
         if trial["review"] == "signed-off":
@@ -101,14 +101,16 @@ def read_trial(
         return None
     return Trial(
         **trial,  # type: ignore[arg-type]
-        lines=lines,
+        lines=lines["en"],
         not_encoded=not_encoded,
         gates=gates,
         gate_choice=choice,
         gate_needs=gate_needs,
         criteria=criteria,
-        conventions=conventions,
+        conventions=conventions["en"],
         digest="",
+        lines_zh=lines["zh"],
+        conventions_zh=conventions["zh"],
     )
 
 
@@ -139,11 +141,11 @@ def _url(part: Part) -> str:
     return url
 
 
-def _conventions(part: Part) -> Mapping[str, str]:
+def _conventions(part: Part) -> Mapping[str, Mapping[str, str]]:
     for identity, entry in part.entries().items():
         if not SLUG.fullmatch(identity):
             entry.complain(f"expected a name such as 'lab-window', found {quoted(identity)}")
-    return part.texts()
+    return part.texts_by_language()
 
 
 def _check_conventions(part: Part, criteria: tuple[Criterion, ...]) -> None:

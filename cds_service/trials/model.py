@@ -98,6 +98,8 @@ class Trial:
         conventions: id to the choice made where the prose leaves it open, with its reason.
         digest: ``sha256:`` of the rule file, the fact definitions and the value sets together.
         revision: the author's revision of the rule file.
+        lines_zh: ``lines`` in Simplified Chinese, without those that the file has in English only.
+        conventions_zh: ``conventions`` in Simplified Chinese, likewise.
     """
 
     id: str
@@ -117,6 +119,8 @@ class Trial:
     conventions: Mapping[str, str]
     digest: str
     revision: int = 1
+    lines_zh: Mapping[str, str] = field(default_factory=dict)
+    conventions_zh: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def speaks(self) -> bool:

@@ -41,6 +41,7 @@ def describe_trial(trial: Trial, facts: Mapping[str, FactDefinition]) -> Iterato
         yield "Not encoded"
         for line, reason in trial.not_encoded.items():
             yield f"  line {line}: {trial.lines[line]}"
+            yield from _in_chinese(trial.lines_zh.get(line))
             yield f"    because: {reason}"
 
 
@@ -91,11 +92,18 @@ def describe_criterion(criterion: Criterion, trial: Trial, facts: Mapping[str, F
         yield f"  in Chinese, on a card: {criterion.zh['short']}"
     for line in criterion.source:
         yield f"  published, line {line}: {trial.lines[line]}"
+        yield from _in_chinese(trial.lines_zh.get(line))
     yield f"  logic: {say(criterion.logic.tree)}"
     for variable, need in criterion.needs.items():
         yield f"  needs {variable}: {_describe_need(need, facts[need.fact])}"
     for convention in criterion.conventions:
         yield f"  convention {convention}: {trial.conventions[convention]}"
+        yield from _in_chinese(trial.conventions_zh.get(convention))
+
+
+def _in_chinese(text: str | None) -> Iterator[str]:
+    if text:
+        yield f"    in Chinese: {text}"
 
 
 def _describe_need(need: Need, definition: FactDefinition) -> str:

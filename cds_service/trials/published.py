@@ -13,14 +13,14 @@ from cds_service.trials.model import Criterion
 _LINE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,15}")
 
 
-def read_lines(part: Part) -> Mapping[str, str]:
-    """Read the published lines, id to plain words."""
+def read_lines(part: Part) -> Mapping[str, Mapping[str, str]]:
+    """Read the published lines: by language, id to plain words."""
     for identity, entry in part.entries().items():
         if not _LINE_ID.fullmatch(identity):
             entry.complain(f"expected the id of a line, such as '9a', found {quoted(identity)}")
     if isinstance(part.data, dict) and not part.data:
         part.complain("the published text has no line")
-    return part.texts()
+    return part.texts_by_language()
 
 
 def check_published_lines(

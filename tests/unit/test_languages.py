@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gettext
 import importlib
+import pickle
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -187,6 +188,28 @@ def test_a_phrase_in_chinese() -> None:
     assert chinese("") == ""
 
 
+def test_a_clause_that_is_a_sentence_begins_with_a_capital() -> None:
+    english, chinese = translator("en"), translator("zh")
+    told = say("it cannot be told whether this was at diagnosis")
+    for clause, said in (
+        (told, "It cannot be told whether this was at diagnosis."),
+        (joined([told, say("refuted")]), "It cannot be told whether this was at diagnosis; refuted."),
+        (say("a newer result is not final"), "A newer result is not final."),
+        (say("{stage}: no such group", stage="cT5"), "cT5: no such group."),
+        (say("{found}: {question}", found=say("refuted"), question="why"), "Refuted: why."),
+        (words_of_rules("aPTT"), "aPTT."),
+        (words_of_rules("eGFR"), "eGFR."),
+        ("words of the record", "words of the record."),
+        (say("{stage} as a code", stage=""), " as a code."),
+    ):
+        sentence = say("{Clause}.", Clause=clause)
+        assert sentence == said
+        assert in_language(sentence, english) == said
+        assert pickle.loads(pickle.dumps(sentence)) == said
+    assert in_language(say("{Clause}.", Clause=told), chinese) == f"{in_language(told, chinese)}。"
+    assert in_language(say("{Clause}.", Clause="cisplatin"), chinese) == "cisplatin。"
+
+
 def test_the_words_of_rules_come_from_the_rule_files() -> None:
     words = words_of_rules("Hemoglobin ≥ 90 g/L")
     assert in_language(words, translator("zh", RULES.library)) == "血红蛋白 ≥ 90 g/L"
@@ -204,6 +227,28 @@ def test_every_criterion_has_chinese_texts_with_the_same_numbers(trial: str) -> 
         assert CHINESE.search(criterion.zh["text"] + criterion.zh["short"]), criterion.id
         for chinese, english in ((criterion.zh["short"], criterion.short), (criterion.zh["text"], criterion.text)):
             assert numbers(chinese) == numbers(english), criterion.id
+
+
+@pytest.mark.parametrize("trial", RULES.library.trials)
+def test_every_line_and_convention_has_a_chinese_text_with_the_same_numbers(trial: str) -> None:
+    rules, chinese = RULES.library.trials[trial], translator("zh", RULES.library)
+    for texts, translated in ((rules.lines, rules.lines_zh), (rules.conventions, rules.conventions_zh)):
+        assert translated.keys() == texts.keys()
+        for name, english in texts.items():
+            said = translated[name]
+            assert numbers(said) == numbers(SPELLED.sub(as_digits, english)), name
+            assert not SEAM.search(said), name
+            # The same English has one Chinese, in whatever file and under whatever key it stands.
+            assert in_language(words_of_rules(english), chinese) == said, name
+
+
+# Prose writes some numbers and months out that Chinese writes in digits.
+SPELLED = re.compile(r"\b(Fourteen|February|March)\b")
+SEAM = re.compile(rf"{CHINESE.pattern}[A-Za-z]|[A-Za-z]{CHINESE.pattern}")
+
+
+def as_digits(match: re.Match[str]) -> str:
+    return {"Fourteen": "14", "February": "2", "March": "3"}[match[0]]
 
 
 def numbers(text: str) -> Counter[str]:

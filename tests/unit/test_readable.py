@@ -41,7 +41,7 @@ def test_alternatives_are_told_in_card_and_report():
     assert found["summary"].startswith("NCT00000001: creatinine or body weight decides (no reference range")
     assert "**Creatinine**: no reference range; or body weight instead" in found["detail"]
     assert "Creatinine: no reference range; or instead: Body weight" in write_report(outcome(one))
-    assert "或以Body weight代替" in write_report(outcome(one), translator("zh"))
+    assert "或以 Body weight 代替" in write_report(outcome(one), translator("zh"))
 
 
 def test_alternatives_beside_another_missing_fact_are_no_either_or_in_the_summary():

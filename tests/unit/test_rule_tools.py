@@ -162,6 +162,16 @@ def test_a_logic_that_gives_a_code_is_walked_too() -> None:
     assert lines == ["x if a, else y: x", "  a: true for good"]
 
 
+# show
+
+
+def test_show_has_lines_and_conventions_in_both_languages() -> None:
+    shown = run("show", ID).output
+    assert "published, line 9a: Hemoglobin at least 90 g/L.\n    in Chinese: 血红蛋白 ≥ 90 g/L。\n" in shown
+    assert "convention stage-by-m: Stage IV of the 9th edition is M1, so the M category decides; a group" in shown
+    assert "    in Chinese: 第 9 版的 IV 期即 M1，故由 M 分期判定；分期组别仅在注明版本时采用。\n" in shown
+
+
 # diff
 
 
@@ -187,9 +197,11 @@ def test_diff_ends_with_0_when_only_words_change(rules: Path, tmp_path: Path) ->
     shutil.copytree(rules, old)
     change(trial_of(old), "text: Aged 18 to 70.", "text: From 18 to 70.")
     change(trial_of(old), "needs: {hemoglobin: {unit: g/L, within: 14 d}}", "needs: {hemoglobin: {unit: g/L}}")
+    change(trial_of(old), "zh: 年龄 18 至 70 岁，性别不限。", "zh: 18 至 70 岁，性别不限。")
     result = run("diff", old, rules, "--examples", EXAMPLES)
     assert result.exit_code == 0
     assert f"{ID}: age: text: From 18 to 70. -> Aged 18 to 70.\n" in result.output
+    assert f"{ID}: lines_zh 1: 18 至 70 岁，性别不限。 -> 年龄 18 至 70 岁，性别不限。\n" in result.output
     assert "need hemoglobin: hemoglobin, g/L, the fact's own window, up to anchor -> hemoglobin, g/L, within 14 d" in (
         result.output
     )
@@ -238,7 +250,7 @@ def test_diff_refuses_rules_that_are_wrong(rules: Path, tmp_path: Path) -> None:
         (Criterion, {"id", "line", "needs", "logic"}),
         (
             Trial,
-            {"id", "digest", "gates", "gate_choice", "gate_needs", "criteria", "lines", "not_encoded", "conventions"},
+            {"id", "digest", "gates", "gate_choice", "gate_needs", "criteria", *compare._TEXTS},
         ),
     ],
 )
@@ -294,8 +306,8 @@ def test_what_is_not_filled_in_cannot_be_signed_off(rules: Path) -> None:
     [
         (
             "trial",
-            "  lab-window: Fourteen",
-            "  lone: A choice.\n  lab-window: Fourteen",
+            "  lab-window:\n",
+            "  lone: A choice.\n  lab-window:\n",
             "conventions.lone: no criterion applies this convention",
         ),
         (

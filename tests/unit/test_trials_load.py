@@ -120,6 +120,35 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert trial.gate_choice.value({"treated": yes}).now == Choices.of("randomisation")
 
 
+def test_lines_and_conventions_may_be_in_two_languages(tmp_path: Path) -> None:
+    text = GOOD.replace("  10: free text\n", "  10: {en: free text, zh: 自由文本}\n")
+    text = text.replace(
+        "  lab-window: both ends of a window are included\n",
+        "  lab-window:\n    en: both ends of a window are included\n    zh: 首尾均计入\n",
+    )
+    assert text.count("zh: 自由文本") == text.count("zh: 首尾均计入") == 1
+    trial, plain = load(tmp_path, text), load(tmp_path, GOOD)
+    assert (trial.lines, trial.conventions) == (plain.lines, plain.conventions)
+    assert (trial.lines_zh, trial.conventions_zh) == ({"10": "自由文本"}, {"lab-window": "首尾均计入"})
+    assert (plain.lines_zh, plain.conventions_zh) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ("{zh: 自由文本}", "lines.10: the key 'en' is missing"),
+        ("{en: free text, fr: texte}", "lines.10.fr: unknown key 'fr'"),
+        ('{en: free text, zh: ""}', "lines.10.zh: expected text, found an empty text"),
+        ("[free, text]", "lines.10: expected text, found a list"),
+    ],
+)
+def test_a_line_in_two_languages_is_checked(tmp_path: Path, entry: str, complaint: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        load(tmp_path, GOOD.replace("  10: free text\n", f"  10: {entry}\n"))
+    assert complaint in str(caught.value)
+    assert "line of the published text" not in str(caught.value)
+
+
 def test_its_criteria(tmp_path: Path) -> None:
     npc, old, blood = load(tmp_path, GOOD).criteria
     assert (npc.id, npc.kind, npc.gates, npc.trigger, npc.line) == (
