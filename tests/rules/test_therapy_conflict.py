@@ -201,9 +201,11 @@ def test_an_order_that_closes_the_trial(services, name, hook):
         assert said in card["detail"]
     for harmless in ("atorvastatin", "gemcitabine", "toripalimab"):
         assert harmless not in card["summary"] + card["detail"]
-    assert card["links"] == [
-        {"label": "Registry record", "url": f"https://clinicaltrials.gov/study/{TRIAL}", "type": "absolute"}
-    ]
+    page, registry = card["links"]
+    assert (page["label"], page["type"]) == ("Eligibility detail", "absolute")
+    assert registry == {
+        "label": "Registry record", "url": f"https://clinicaltrials.gov/study/{TRIAL}", "type": "absolute"
+    }  # fmt: skip
     assert "suggestions" not in card
 
 
