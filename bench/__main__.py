@@ -17,7 +17,7 @@ from bench.whole_cohort import whole_cohort
 CASES: dict[str, Callable[[], Pair]] = {
     "patient-50": lambda: cases.patient(50),
     "patient-500": lambda: cases.patient(500),
-    "patient-3000": lambda: cases.patient(3000),
+    "patient-5000": lambda: cases.patient(5000),
     "evaluation": cases.evaluation,
     "evaluation-missing": lambda: cases.evaluation(missing=0.15),
     "trials-10": lambda: cases.trials(10),

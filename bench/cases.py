@@ -108,6 +108,11 @@ def evaluation(rows: int = 500, missing: float = 0.0) -> Pair:
     return Pair(f"evaluation{'-missing' if missing else ''}", "by hand", sides, check, note, work=rows)
 
 
+def facts_of_patients(count: int, missing: float) -> list[dict[str, Value]]:
+    """Return the facts of so many patients as the facts' layer gives them, by variable of the trial's criteria."""
+    return [{name: _value(plain, name) for name, plain in row.items()} for row in _rows(count, missing)]
+
+
 def _rows(count: int, missing: float) -> Iterator[dict[str, Any]]:
     draw = random.Random(5)
     trial = rules().trials[TRIAL]

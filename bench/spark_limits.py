@@ -78,6 +78,12 @@ class LimitsInSpark:
             self._session.read.schema(schema).json(str(folder / f"{kind}.ndjson")).createOrReplaceTempView(kind)
         return [tuple(row) for row in self._session.sql(_text()).collect()]
 
+    def cpu_seconds(self) -> float:
+        """Return the processor's time that Spark's Java has taken, on Linux."""
+        java = self._session.sparkContext._gateway.proc.pid
+        fields = Path(f"/proc/{java}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime: proc(5)
+
     def stop(self) -> None:
         """End the session and its Java process."""
         gateway = self._session.sparkContext._gateway

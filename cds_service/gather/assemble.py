@@ -106,21 +106,21 @@ def _sort_in(
     """Put one entry where it belongs; return why it is set aside, and why the read is no longer complete."""
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         return NOT_A_RESOURCE, _UNREADABLE
-    found = Found(resource, full_url)
-    if found.type == "OperationOutcome":
+    kind, found = str(resource["resourceType"]), Found(resource, full_url)
+    if kind == "OperationOutcome":
         return "", say("the answer reports an error") if outcome_error(resource) else ""
-    if found.type == "Medication":
+    if kind == "Medication":
         drugs.append(found)
         return "", ""
-    if found.type not in RESOURCE_TYPES:
-        return ("", "") if found.type == "Patient" else (OTHER_TYPES, _MISPLACED if asked else "")
+    if kind not in RESOURCE_TYPES:
+        return ("", "") if kind == "Patient" else (OTHER_TYPES, _MISPLACED if asked else "")
     cause = whose(resource, names, base_of(found))
     if cause:
         # A search by patient that answers with somebody else's records did not do what it was asked.
         return cause, "" if asked is None else _FOREIGN
-    if asked is not None and found.type != asked:
+    if asked is not None and kind != asked:
         return OTHER_TYPES, _MISPLACED
-    kept.setdefault(found.type, []).append(found)
+    kept.setdefault(kind, []).append(found)
     return "", ""
 
 

@@ -37,8 +37,10 @@ class Found:
     @property
     def reference(self) -> str:
         """What evidence calls it: ``Type/id``, else the ``fullUrl``, else a name made from its content."""
-        if self.id or self.full_url:
-            return f"{self.type}/{self.id}" if self.id else self.full_url
+        if name := self.id:
+            return f"{self.type}/{name}"
+        if self.full_url:
+            return self.full_url
         return f"{self.type} (without id, {hashlib.sha256(canonical(self.resource).encode()).hexdigest()[:8]})"
 
 
@@ -116,5 +118,7 @@ def _updated(one: Found) -> float | None:
 
 def base_of(one: Found) -> str:
     """The server a full URL names; the same id on two servers is two resources."""
+    if not one.full_url:
+        return ""
     tail = f"/{one.type}/{one.id}"
     return one.full_url.removesuffix(tail) if one.id and one.full_url.endswith(tail) else ""

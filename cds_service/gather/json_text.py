@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
+
+import jiter
 
 from cds_service.errors import RequestError
 
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 200_000
+MAX_NODES: Final = 500_000  # some 10,000 resources; memory of the worst text: docs/adr/0032
+BYTES_OF_A_NODE: Final = 10
+"""Of FHIR's values each takes some 20 bytes of text: fewer than this, on average, is no record."""
 MAX_DIGITS: Final = 40
 MAX_EXPONENT: Final = 400  # far beyond any measured quantity; Decimal would happily hold 1E+999999
+
+_BOM: Final = b"\xef\xbb\xbf"
+# Five kinds of bytes matter outside strings: brackets that open and that close, commas, digits with their signs and
+# points, and the "e" of an exponent. The rest is left out, but for the quotes.
+_KINDS: Final = bytes.maketrans(b"{}0123456789+-.E", b"[]0000000000000e")
+_OTHER: Final = bytes(set(range(256)) - set(b'"[]{},0123456789+-.eE'))
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]"))
 
 # An unterminated string runs to the end of the text, so that the scan stays linear on hostile input.
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -36,19 +48,78 @@ def read_json(data: bytes, *, max_bytes: int, what: str = "body") -> Any:
 
     Raises:
         RequestError: too large (413); or not UTF-8, not JSON, NaN or Infinity, a key twice in an object, half
-            a surrogate pair, more than 64 levels or 200,000 values, a number of more than 40 digits (400). No
-            message repeats what was sent.
+            a surrogate pair, more than 64 levels, a number of more than 40 digits, or more values than
+            `most_nodes` (400). No message repeats what was sent.
 
     >>> read_json(b'{"a": 1.50}', max_bytes=99)
     {'a': Decimal('1.50')}
     """
     if len(data) > max_bytes:
         raise RequestError(f"The {what} is larger than {max_bytes} bytes.", field=what, status=413)
+    body = data.removeprefix(_BOM)
+    most = most_nodes(max_bytes)
+    if _is_plain(body, most):
+        # A strict parser in Rust. What it refuses is refused below, too, with our own words.
+        with suppress(ValueError):
+            return jiter.from_json(
+                body,
+                allow_inf_nan=False,
+                float_mode="decimal",
+                catch_duplicate_keys=True,
+                cache_mode="keys",  # it keeps what it caches: names of elements, nothing of a patient
+            )
+    return read_slowly(data, most, what)
+
+
+def most_nodes(max_bytes: int) -> int:
+    """Return how many values a text of at most so many bytes may hold.
+
+    >>> most_nodes(2 * 2**20), most_nodes(16 * 2**20)
+    (209715, 500000)
+    """
+    return min(MAX_NODES, max(1_000, max_bytes // BYTES_OF_A_NODE))
+
+
+def _is_plain(data: bytes, most: int) -> bool:
+    """Say whether text, if it is JSON, surely keeps within the limits of depth, values, digits and exponents.
+
+    Strings are what stands between every second pair of quotes, once escaped ones are gone. Text with a backslash
+    outside strings may be taken wrongly here from there on; a parser does not come further than there.
+    """
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if data.count(b'"') > 4 * most:  # two for a key and two for its value: more would take memory here
+        return False
+    kinds = b"".join(data.translate(_KINDS, _OTHER).split(b'"')[::2])
+    opened = kinds.count(b"[")
+    if kinds.count(b",") + opened >= most or opened != kinds.count(b"]"):
+        return False
+    if b"0" * (MAX_DIGITS + 1) in kinds or b"e0" in kinds:
+        return False
+    if opened <= MAX_DEPTH:
+        return True
+    brackets = kinds.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each time the innermost level goes
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
+
+
+def read_slowly(data: bytes, most: int = MAX_NODES, what: str = "body") -> Any:
+    """Read as `read_json` does, with the standard library's parser: the reference, and the one that says what is wrong.
+
+    Args:
+        data: the text.
+        most: values that it may hold.
+        what: the field that an error names.
+
+    Raises:
+        RequestError: as there, but for the size.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RequestError(f"The {what} is not UTF-8 text.", field=what) from None
-    _check_shape(text, what)
+    _check_shape(text, most, what)
     reader = _Reader(what)
     try:
         return json.loads(
@@ -63,15 +134,15 @@ def read_json(data: bytes, *, max_bytes: int, what: str = "body") -> Any:
         raise RequestError(f"The {what} is not valid JSON ({where}).", field=what) from None
 
 
-def _check_shape(text: str, what: str) -> None:
+def _check_shape(text: str, most: int, what: str) -> None:
     """Refuse by a scan what the parser would only notice by running out of stack or memory."""
-    if any(match["lone"] for match in _ESCAPE.finditer(text)):
+    if "\\u" in text and any(match["lone"] for match in _ESCAPE.finditer(text)):
         raise RequestError(f"The {what} holds half a surrogate pair, which is no character.", field=what)
     bare = _STRING.sub("", text)
     # Each value but the first follows a comma or an opening bracket. Counted, closing ones too, before brackets are
     # looked at one by one: megabytes of them would take seconds.
-    if any(sum(map(bare.count, signs)) >= MAX_NODES for signs in (",[{", "]}")):
-        raise RequestError(f"The {what} holds more than {MAX_NODES} values.", field=what)
+    if any(sum(map(bare.count, signs)) >= most for signs in (",[{", "]}")):
+        raise RequestError(f"The {what} holds more than {most} values.", field=what)
     depth = deepest = 0
     for bracket in _BRACKET.findall(bare):
         depth += 1 if bracket in "[{" else -1

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cds_service.facts.elements import object_of, text_of
 from cds_service.facts.phrase import say
 
 ANOTHER: Final = say("another patient's")
@@ -83,5 +84,4 @@ def _elsewhere(reference: str, base: str) -> bool:
 
 
 def _reference(value: object) -> str:
-    text = value.get("reference") if isinstance(value, Mapping) else None
-    return text.strip() if isinstance(text, str) else ""
+    return text_of(object_of(value).get("reference"))

@@ -17,9 +17,10 @@ from typing import Final
 from cds_service.logic.expression import Expression
 from cds_service.logic.operators import Agree, RuleContext
 from cds_service.logic.truth import State, Truth
-from cds_service.logic.values import Numbers, Scalar, Value, Values
+from cds_service.logic.values import ANY_CHOICE, ANY_NUMBER, EITHER, Numbers, Scalar, Value, Values
 
 MOST_UNKNOWN: Final = 12
+_WHOLE: Final = (ANY_NUMBER, ANY_CHOICE, EITHER)
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,15 @@ def _worlds(
 
 def _cells(expression: Expression, name: str, values: Values) -> list[Scalar]:
     """Return one possible value of a fact for every way its atoms can be answered."""
+    if not any(values is whole for whole in _WHOLE):
+        return _distinct(expression, name, values)
+    key = (name, id(values))
+    if key not in expression.whole_cells:
+        expression.whole_cells[key] = _distinct(expression, name, values)
+    return expression.whole_cells[key]
+
+
+def _distinct(expression: Expression, name: str, values: Values) -> list[Scalar]:
     members = _members(expression, name, values)
     if not expression.separable:
         return members

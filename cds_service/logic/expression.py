@@ -110,7 +110,16 @@ class Expression:
 
     def __getstate__(self) -> dict[str, object]:
         """Travel between processes without the compiled function, which each compiles for itself."""
-        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_compiled", "whole_cells")}
+
+    @cached_property
+    def whole_cells(self) -> dict[tuple[str, int], list[Scalar]]:
+        """What completions worked out of facts of which nothing is known: always the same."""
+        return {}
+
+    @cached_property
+    def _agreements(self) -> tuple[Agree, ...]:
+        return tuple(node for node in _nodes(self.tree) if isinstance(node, Agree))
 
     def settled(self, values: Mapping[str, Value]) -> frozenset[str]:
         """Return the variables that stand only under an ``agree`` which is decided without them being known.
@@ -118,17 +127,19 @@ class Expression:
         INR that is above its limit stands for the pair: a missing PT is then no missing piece.
         """
         inside: set[str] = set()
-        for node in _nodes(self.tree):
-            if isinstance(node, Agree) and node.compute(RuleContext(values)) is not State.UNKNOWN:
+        for node in self._agreements:
+            if node.compute(RuleContext(values)) is not State.UNKNOWN:
                 inside |= {part.name for part in _nodes(node) if isinstance(part, Var)}
+        if not inside:
+            return frozenset()
         outside = {node.name for node in _nodes(self.tree, past_agree=False) if isinstance(node, Var)}
         return frozenset(inside - outside)
 
     def disagreements(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """Return the variables under an ``agree`` whose sentences are decided and differ."""
         found: list[str] = []
-        for node in _nodes(self.tree):
-            if isinstance(node, Agree) and node.disagree(RuleContext(values)):
+        for node in self._agreements:
+            if node.disagree(RuleContext(values)):
                 found += [part.name for part in _nodes(node) if isinstance(part, Var)]
         return tuple(dict.fromkeys(found))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.growth import exponent, over_facts, whole_runs
 from bench.laboratory_limits import plain_python
 from bench.over_http import over_http
 from bench.paired import MissingError
@@ -29,3 +30,12 @@ def test_a_run_says_what_a_script_that_does_a_part_of_it_settles(tmp_path):
     turned = [(rows[0][0], {"pass": "fail"}.get(rows[0][1], "pass"), *rows[0][2:]), *rows[1:]]
     with pytest.raises(AssertionError, match="age"):
         compared(results, turned)
+
+
+def test_growth_tells_seconds_and_memory(tmp_path):
+    (told,) = whole_runs([30], tmp_path)
+    assert told["patients"] == 30
+    assert 0.2 < told["seconds"] < 60
+    assert 40 < told["parent_mb"] < 500
+    assert [one["patients"] for one in over_facts([10, 300])] == [10, 300]
+    assert exponent([1, 10, 100], [2.0, 20.0, 200.0]) == pytest.approx(1)

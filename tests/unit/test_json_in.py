@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.errors import RequestError
-from cds_service.gather.json_text import read_json
+from cds_service.gather.json_text import most_nodes, read_json, read_slowly
 from cds_service.present.json_text import to_json
 
 
@@ -48,7 +48,7 @@ def test_reads_escaped_pairs_and_backslashes():
         "[" + "1" * 41 + "]",
         "[1e401]",
         "[1e" + "9" * 50 + "]",
-        "[" + "0," * 200_000 + "0]",
+        "[" + "0," * 500_000 + "0]",
         "{}{}",
         b"\xff\xfe",
         b'["\xed\xa0\x80"]',
@@ -139,3 +139,83 @@ def test_megabytes_of_brackets_are_refused_at_once(sign: str) -> None:
     with pytest.raises(RequestError):
         read_json(data, max_bytes=len(data))
     assert time.process_time() - start < 0.5
+
+
+def _both(data: bytes) -> tuple[str, str]:
+    told = []
+    for parse in (lambda: read(data), lambda: read_slowly(data)):
+        try:
+            told.append(repr(parse()))
+        except RequestError as refusal:
+            told.append(f"refused: {refusal}")
+    return told[0], told[1]
+
+
+_CORNERS = [
+    *("12.10", "-0", "-0.0", "1e5", "-1E+3", "1E400", "1e-401", "0.10e01", "-" + "1" * 39, "-" + "1" * 40),
+    *("1." + "1" * 38, "1." + "1" * 39, "12345678901234567890123", "01", "1.", ".5", "+1", "-", "- 1", "1 2"),
+    *('{"a":1,"a":1}', '{"\\u0061":1,"a":2}', '[{"a":{"":1,"":2}}]', '{"a":1,"b":{"a":1}}'),
+    *('{"a":[{"b":1},{"b":1}]}', '"\\ud83d\\ude00"', '"\\uD800\\u0041"', '"\\\\ud800"', '"\\\\\\ud800"'),
+    *('"\\/\\b\\f"', '"\\x"', '"\t"', '"\x7f"', "[" * 64 + "]" * 64, "[" * 64 + "{}" + "]" * 64),
+    *('[{"a":' * 32 + "1" + "}]" * 32, '["["' + ",[" * 64 + "]" * 65, '["]",["[",[1]]]', '["\\"]",[2]]'),
+    *('["\\\\",[2]]', '\\"[[1]]', '[1,"' + "9" * 41 + '"]', '["1e500"]', "[true,0]", "[],[]", "{]", "[}", "]"),
+    *('{"a"}', "[1,,2]", "nul", "Infinity", "NaN", " \n\r\t1 ", "\x0c1", "1\x00", "\ufeff1", "[" * 65 + "1"),
+    *('{"a":' * 65, '["' + "\\" * 7 + '"]', '["' + "\\" * 8 + '"]', '["' + "\\" * 7, '"' * 9),
+]
+
+
+@pytest.mark.parametrize("text", _CORNERS)
+def test_both_parsers_say_the_same(text):
+    quick, slow = _both(text.encode())
+    assert quick == slow
+
+
+def test_the_number_of_values_has_one_limit():
+    for text in (
+        "[" + "0," * 499_998 + "0]",
+        "[" + "[]," * 499_998 + "[]]",
+        "[" + "[]," * 250_000 + "[]]",
+        "]" * 500_001,
+    ):
+        quick, slow = _both(text.encode())
+        assert quick == slow
+
+
+_PIECES = [
+    *('{"a":', '{"b":', '"a":', ',"a":1', "[", "]", "{", "}", ",", ":", '"', "\\", "\\\\", '\\"', "\\u", "d83d"),
+    *("\\ude00", "1", "-", "0", ".", "50", "e", "E+", "401", "9" * 20, "true", "null", "NaN", " ", "\n", "\x00"),
+    *("é", "𝄞", "\ufeff", "[" * 30, "]" * 30, '"[', ']"'),
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
+def test_both_parsers_say_the_same_of_any_text(text):
+    quick, slow = _both(text.encode())
+    assert quick == slow
+
+
+@given(values, st.data())
+def test_both_parsers_say_the_same_of_text_with_a_fault(value, data):
+    text = to_json(value, indent=data.draw(st.sampled_from([0, 2])))
+    at = data.draw(st.integers(0, len(text)))
+    faulty = text[:at] + data.draw(st.sampled_from(["", *_PIECES])) + text[at + data.draw(st.integers(0, 2)) :]
+    quick, slow = _both(faulty.encode())
+    assert quick == slow
+
+
+def test_a_record_of_5000_resources_is_read_where_so_many_bytes_are_taken():
+    resource = {"code": {"coding": [{"system": "http://loinc.org", "code": f"{at}-1"} for at in range(24)]}, "id": "x"}
+    body = to_json({"entry": [{"resource": resource}] * 5_000}).encode()
+    assert body.count(b",") > 200_000
+    assert len(read_json(body, max_bytes=16 * 2**20)["entry"]) == 5_000
+    with pytest.raises(RequestError) as refusal:
+        read_json(body, max_bytes=2 * 2**20)
+    assert refusal.value.status == 413
+
+
+@pytest.mark.parametrize(("max_bytes", "most"), [(4_000, 1_000), (2 * 2**20, 209_715), (16 * 2**20, 500_000)])
+def test_how_many_values_a_text_may_hold(max_bytes, most):
+    assert most_nodes(max_bytes) == most
+    read_json(b"[" + b"0," * (most - 2) + b"0]", max_bytes=max_bytes)
+    with pytest.raises(RequestError, match=f"more than {most} values"):
+        read_json(b"[" + b"0," * (most - 1) + b"0]", max_bytes=max_bytes)

@@ -34,6 +34,8 @@ class Kind(IntEnum):
     """A patient as a FHIR server gave it."""
     JUDGED = 7
     """The result of an earlier run."""
+    CHART = 8
+    """A chart that an earlier run kept."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ SHEET_NAME: Final = 31
 """The longest name of a sheet."""
 A4: Final = 9
 DAY: Final = {"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"}
-_LINE: Final = 15  # points, of Excel's own font
-_MOST_LINES: Final = 27  # a row of Excel is at most 409 points high
+_LINE: Final = 17  # points: Chinese characters are higher than Latin ones of the same font size
+_MOST_LINES: Final = 24  # a row of Excel is at most 409 points high
 
 
 def put(sheet: Any, row: int, column: int, cell: Cell, style: Any, day: Any) -> None:

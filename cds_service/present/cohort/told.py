@@ -83,7 +83,7 @@ def tell(row: Row, translate: Translate, name: Name) -> Told:
 
 def _confirm(one: CriterionOutcome, translate: Translate) -> str:
     short: str = words_of_rules(one.criterion.short)
-    if one.leaning is Verdict.FAIL:
+    if one.against:
         short = say("{sentence} (the record leans against it)", sentence=short)
     return in_language(short, translate)
 

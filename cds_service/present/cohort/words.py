@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cds_service.evaluation.outcome import Status, Verdict
+from cds_service.evaluation.outcome import Verdict
 from cds_service.facts.phrase import Translate, in_language, say
+from cds_service.present.wording import STATUS_IN_SHORT, VERDICT
 
-# Shorter than the card's: a cell, not a sentence.
-STATUS: Final = {
-    Status.CANDIDATE: say("candidate, for review"),
-    Status.NEEDS_DATA: say("needs data"),
-    Status.NOT_NOW: say("not now"),
-    Status.EXCLUDED: say("cannot enter"),
-}
-VERDICT: Final = {Verdict.PASS: say("pass"), Verdict.FAIL: say("fail"), Verdict.UNKNOWN: say("unknown")}
+STATUS: Final = STATUS_IN_SHORT
 VERDICT_ORDER: Final = (Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL)
 
 RANK: Final = say("Rank")
