@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from worklist_house import AS_OF, NOW, SPY, STORY, House, take
 
 from cds_service.bootstrap import build, load_rules
 from cds_service.cli.listening import in_background, listening
@@ -18,7 +19,6 @@ from cds_service.screening.patient import Rules
 from cds_service.settings import load_settings
 from cds_service.web import create_app
 
-AS_OF = date(2026, 3, 1)
 AXE = Path(__file__).resolve().parents[2] / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
 ARGUMENTS = [
     "--no-sandbox",
@@ -29,8 +29,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What the page did that it must not: collected by the browser itself, told at the end of each test.
-SPY = "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.blockedURI));"
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +148,25 @@ def axe() -> Path:
     if not AXE.is_file():
         pytest.skip("install: make clients (axe-core, from npm)")
     return AXE
+
+
+@pytest.fixture
+def house(browser: Browser, rules: Rules, tmp_path: Path) -> Iterator[House]:
+    """A service with some stories on its list and a file for its store; afterwards: no browser complained."""
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    services = build(load_settings(mode="open", store=store), clock=lambda: AS_OF, now=lambda: NOW, rules=rules)
+    with ExitStack() as stack:
+        stack.callback(services.store.close)
+        for name in ("candidate", "inr-on-warfarin", "neck-nodes-only", "after-5-cycles-pr"):
+            take(services, name)
+        server = stack.enter_context(listening(create_app(services), "127.0.0.1", 0))
+        stack.enter_context(in_background(server))
+        one = House(f"http://127.0.0.1:{server.port}", rules, browser, stack)
+        yield one
+        assert one.said == []
+        assert [url for url in one.asked if not url.startswith(f"{one.base}/")] == []
+        # Names stay out of addresses, ids of the record too.
+        assert [url for url in one.asked if "/worklist" in url and re.search(f"{STORY}|Huang|%E9", url)] == []
+        for page in one.pages:
+            if not page.is_closed():
+                assert page.evaluate("window.violations") == []

@@ -218,7 +218,7 @@ def test_the_report_is_one_sheet_in_both_languages(opened, name):
         colour = "getComputedStyle(document.querySelector('.report')).backgroundColor"
         assert page.evaluate(colour) == "rgb(255, 255, 255)", "paper is white in the dark too"
         page.emulate_media(media="null")
-    assert page.locator(".signatures dt").all_inner_texts() == ["筛选人", "复核人", "日期"]
+    assert page.locator(".signatures dt").all_inner_texts() == ["筛选人", "审核人", "日期"]
 
 
 def test_a_long_report_goes_on_and_its_foot_is_on_every_sheet(opened):

@@ -26,8 +26,10 @@ def test_opening_a_chart_shows_the_candidate_card(visit):
     assert "ay be a candidate for NCT07235319" in card.locator("h3").inner_text()
     assert "exclusion criteria not encoded" in card.inner_text()
     assert card.locator("tbody tr").count() >= 14
-    assert card.locator(".links a").get_attribute("href") == "https://clinicaltrials.gov/study/NCT07235319"
-    assert "noopener" in card.locator(".links a").get_attribute("rel")
+    page_of_ours, registry = card.locator(".links a").all()
+    assert re.fullmatch(rf"{one.base}/worklist/entries/[0-9a-f]{{32}}", page_of_ours.get_attribute("href"))
+    assert registry.get_attribute("href") == "https://clinicaltrials.gov/study/NCT07235319"
+    assert "noopener" in registry.get_attribute("rel")
     sent = json.loads(one.page.locator("#request").text_content().partition("\n\n")[2])
     assert sent["hook"] == "patient-view"
     assert uuid.UUID(sent["hookInstance"]).version == 4
