@@ -26,6 +26,7 @@ from cds_service.present.pages.entry_view import EntryView, entry_view
 from cds_service.present.pages.people import event_rows, person_row
 from cds_service.present.speaker import speaker
 from cds_service.screening.patient import Rules
+from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON
 
 STORIES = Path(__file__).resolve().parents[1] / "fhir_examples" / "patients"
 WEB = Path(__file__).resolve().parents[1] / "cds_service" / "web"
@@ -147,6 +148,9 @@ def page_app(name: str, shown: Shown = Shown()) -> Flask:
             language=language,
             other_language="en" if language == "zh" else "zh",
             who="Li Na",
+            most_name=MOST_NAME,
+            most_reason=MOST_REASON,
+            most_note=MOST_NOTE,
             csrf_token=lambda: "token",
             static=lambda file: f"/worklist/static/{file}",
             trial=TRIAL,
@@ -158,6 +162,7 @@ def page_app(name: str, shown: Shown = Shown()) -> Flask:
             events=event_rows(shown.events, rules().library.trials[TRIAL], spoken),
             same_rules=shown.same_rules,
             printed=date(2026, 3, 2),
+            missed=(),
         )
         return Response(text, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 

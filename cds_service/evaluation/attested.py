@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from cds_service.evaluation.outcome import CriterionOutcome, Verdict
+from cds_service.evaluation.outcome import LEANS_AGAINST, CriterionOutcome, Verdict
 from cds_service.facts import shown
 from cds_service.facts.phrase import joined, say, words_of_rules
 from cds_service.logic.truth import State
@@ -80,6 +80,8 @@ def settled(outcome: CriterionOutcome, attestation: Attestation | None) -> Crite
     """Return a criterion as a person settled it; the same when a record decides, or more than a person is missing."""
     if attestation is None or not outcome.for_a_person:
         return outcome
+    # A person outweighs what the record leans to, but does not hide it.
+    doubted = outcome.leaning is Verdict.FAIL and attestation.verdict is Verdict.PASS
     return replace(
         outcome,
         state=State.TRUE if attestation.verdict is Verdict.PASS else State.FALSE,
@@ -87,6 +89,7 @@ def settled(outcome: CriterionOutcome, attestation: Attestation | None) -> Crite
         reasons=(),
         decisive=(),
         alternatives=(),
+        notes=(*outcome.notes, LEANS_AGAINST) if doubted else outcome.notes,
         message=_message(outcome, attestation),
         attested=attestation,
     )

@@ -168,6 +168,11 @@ def remarks(fact: Fact) -> tuple[str, ...]:
     return tuple(say(_REMARKS[note]) for note in fact.notes if note in _REMARKS)
 
 
+def remark(note: str) -> str:
+    """Return one annotation in words; "" for one that people need not know."""
+    return say(_REMARKS[note]) if note in _REMARKS else ""
+
+
 def _value(fact: Fact) -> str:
     """Return a fact as a person reads it, with what was passed over."""
     return joined([_plain_value(fact), *remarks(fact)])

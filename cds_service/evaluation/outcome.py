@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DECEASED: Final = "deceased"
 """What excludes apart from any criterion; as a decisive fact: whether the patient has died."""
+LEANS_AGAINST: Final = "leans-against"
+"""Note of a criterion that a person attested as met, though the evidence at hand would give a fail."""
 
 
 class Verdict(StrEnum):
@@ -56,7 +58,7 @@ class CriterionOutcome:
         decisive: names of the missing facts whose knowing could change the verdict.
         facts: what was read, by variable name.
         evidence: the records behind it, the deciding ones first.
-        notes: annotations (``assumed-absent``, ...).
+        notes: annotations (``assumed-absent``, :data:`LEANS_AGAINST`, ...).
         message: one sentence for people.
         message_zh: the same in Simplified Chinese; "" when nobody said it.
         alternatives: missing facts any one of which, known alone, could make it pass.
@@ -89,6 +91,11 @@ class CriterionOutcome:
     def for_a_person(self) -> bool:
         """Whether only a person can settle it: unknown, and ``clinician`` is the only reason."""
         return self.state is State.UNKNOWN and asks_a_person(self.reasons)
+
+    @property
+    def against(self) -> bool:
+        """Whether the record leans to a fail: of an unknown, or of what a person attested as met all the same."""
+        return self.leaning is Verdict.FAIL or LEANS_AGAINST in self.notes
 
     @property
     def until(self) -> date | None:

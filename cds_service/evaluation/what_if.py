@@ -21,7 +21,7 @@ from cds_service.evaluation.supposed import GRADES, Supposition, ends_in_yes_or_
 from cds_service.facts.need import XULN, Need
 from cds_service.facts.phrase import say, words_of_rules
 from cds_service.facts.record import Record
-from cds_service.trials.model import FactDefinition, Library
+from cds_service.trials.model import FactDefinition, Library, Trial
 
 CONFIRM: Final = "confirm-"
 """What the name of a criterion to confirm begins with: no fact's name holds a hyphen."""
@@ -48,6 +48,16 @@ class Supposable:
     hint: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     criteria: tuple[str, ...] = ()
+
+
+def names(trial: Trial, library: Library) -> frozenset[str]:
+    """Return every name that might be supposed of some patient for a trial: no word that a caller made up is one.
+
+    Args:
+        trial: of the rules.
+        library: the rules; a fact that no criterion names may still be what another one lacks.
+    """
+    return frozenset({DECEASED, *library.facts, *(CONFIRM + one.id for one in trial.criteria)})
 
 
 def supposable(outcome: TrialOutcome, library: Library) -> tuple[Supposable, ...]:

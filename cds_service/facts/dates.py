@@ -98,8 +98,9 @@ class When:
             return f"{self.first}/"
         same_month = (self.first.year, self.first.month) == (self.last.year, self.last.month)
         if same_month:
-            return f"{self.first:%Y-%m}"
-        return f"{self.first:%Y}" if self.first.year == self.last.year else f"{self.first}/{self.last}"
+            return self.first.isoformat()[:7]
+        # Not strftime: its %Y writes the year 1 as "1".
+        return self.first.isoformat()[:4] if self.first.year == self.last.year else f"{self.first}/{self.last}"
 
     def before(self, other: When) -> bool:
         """Say whether this is certainly earlier; two that cannot be ordered are neither before nor after."""

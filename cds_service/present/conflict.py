@@ -159,12 +159,17 @@ class _Orders:
 
     def _standing(self, outcome: TrialOutcome) -> str:
         """Say how sure it is that the patient is a candidate."""
-        t, confirm, against = self._speaker.t, len(outcome.to_confirm), len(leaning_fail(outcome))
+        t, confirm, doubts = self._speaker.t, len(outcome.to_confirm), leaning_fail(outcome)
+        against = sum(one.attested is None for one in doubts)
+        said = [markdown_of_rules(self._speaker.rules(one.criterion.short)) for one in doubts if one.attested]
         parts = [
             self._speaker.said(wording.STATUS[outcome.status]),
             self._detail.decided(outcome),
             t("{number} for a person to confirm", number=confirm) if confirm else "",
             t("the record leans against {number} of these", number=against) if against else "",
+            t("attested, and the record leans against it: {criteria}", criteria=wording.enumerated(said))
+            if said
+            else "",
             self._detail.not_encoded(outcome),
         ]
         return " · ".join(part for part in parts if part)

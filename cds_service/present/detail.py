@@ -9,6 +9,7 @@ from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOu
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.facts.phrase import say
 from cds_service.present import wording
+from cds_service.present.lasting import attested_words, lasting
 from cds_service.present.safe_text import markdown, markdown_of_rules
 from cds_service.present.speaker import ENGLISH, Speaker
 from cds_service.present.summary import alternatives, computed, last_value
@@ -64,11 +65,18 @@ class Detail:
         t, (met, _total) = self._speaker.t, computed(outcome)
         parts = [
             t("{met} of {total} criteria computed and met", met=met, total=len(outcome.criteria)),
+            *map(self._speaker.said, attested_words(outcome.criteria)),
             t("{number} for you to confirm", number=len(outcome.to_confirm)) if outcome.to_confirm else "",
             self.not_encoded(outcome),
-            t("present results count until {day}", day=outcome.until) if outcome.until else "",
+            self._until(outcome),
         ]
         return " · ".join(part for part in parts if part)
+
+    def _until(self, outcome: TrialOutcome) -> str:
+        lasts = lasting(outcome)
+        if lasts.by_attestation is not None:
+            return self._speaker.t("attested until {day}", day=lasts.by_attestation)
+        return self._speaker.t("present results count until {day}", day=lasts.results) if lasts.results else ""
 
     def not_encoded(self, outcome: TrialOutcome) -> str:
         """Say that the exclusion criteria are not there to be judged; "" where they are."""
@@ -163,6 +171,9 @@ class Detail:
     def _patient_cell(self, outcome: CriterionOutcome) -> str:
         """Show the deciding values; without any, and for what is unknown, the sentence says more."""
         shown = [one for one in outcome.evidence if one.value is not None][:_EVIDENCE_SHOWN]
+        if outcome.attested and outcome.against:
+            told = self._markdown(outcome.message)
+            return self._speaker.t("{sentence} *(the record leans against it)*", sentence=told)
         if outcome.reasons and all(missing.reason is Reason.NOT_FETCHED for missing in outcome.reasons):
             return self._speaker.said(wording.REASON[Reason.NOT_FETCHED])
         # What a person said stands before what the record has beside it.

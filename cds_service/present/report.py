@@ -10,6 +10,7 @@ from cds_service.facts.fact import Reason
 from cds_service.facts.phrase import Translate, in_language, joined, say, words_of_rules
 from cds_service.languages import as_it_is
 from cds_service.present import wording
+from cds_service.present.lasting import attested_words, lasting
 from cds_service.present.safe_text import plain
 from cds_service.present.summary import alternatives, last_value
 
@@ -77,6 +78,7 @@ class Report:
         parts = [
             words_of_rules(trial.gate(outcome.gate).label),
             say("{decided} of {total} criteria decided", decided=outcome.decided, total=total),
+            *attested_words(outcome.criteria),
             wording.NOT_ENCODED if trial.exclusions == "not-published" else "",
             say("not all of the record could be read") if self._outcome.unread else "",
         ]
@@ -99,15 +101,20 @@ class Report:
 
     def days(self, outcome: TrialOutcome) -> Iterable[str]:
         """Say until when the results count, and when to look again."""
-        if outcome.until is not None:
-            until = say("Present results count until {day}.", day=wording.day(outcome.until))
+        lasts = lasting(outcome)
+        if lasts.by_attestation is not None:
+            attested = say("What was attested counts until {day}.", day=wording.day(lasts.by_attestation))
+            yield from ("", "  " + self._line(attested))
+        elif lasts.results is not None:
+            until = say("Present results count until {day}.", day=wording.day(lasts.results))
             yield from ("", "  " + self._line(until))
         if outcome.look_again is not None:
             yield from ("", "  " + self._line(say("Look again from {day}.", day=wording.day(outcome.look_again))))
 
     def criterion(self, outcome: CriterionOutcome) -> str:
         """Say a criterion's verdict, why, and the records behind it."""
-        return f"  {self._line(_WORD[outcome.verdict])}  {self.named(outcome)}{self._cited(outcome)}"
+        sentence = self._leaning(outcome) if outcome.attested else self.named(outcome)
+        return f"  {self._line(_WORD[outcome.verdict])}  {sentence}{self._cited(outcome)}"
 
     def _cited(self, outcome: CriterionOutcome) -> str:
         """Return the records behind it, the deciding ones first."""
@@ -131,10 +138,13 @@ class Report:
         return self._line(say("{label}: {about}", label=self._said(decisive.label), about=about))
 
     def _to_confirm(self, outcome: CriterionOutcome) -> str:
+        return f"    {self._leaning(outcome)}"
+
+    def _leaning(self, outcome: CriterionOutcome) -> str:
         sentence = self.named(outcome)
-        if outcome.leaning is Verdict.FAIL:
+        if outcome.against:
             sentence = self._line(say("{sentence} (the record leans against it)", sentence=sentence))
-        return f"    {sentence}"
+        return sentence
 
     def named(self, outcome: CriterionOutcome) -> str:
         """Say why, with the criterion's name before it unless the sentence begins with it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 SUMMARY_LIMIT: Final = 139  # "fewer than 140 characters", counted in code points
@@ -21,6 +22,8 @@ _PUNCTUATION: Final = re.compile(r"[!\"#$*+:=@\[\\\]^_`{|}~]|(?<![0-9])[.\-]|[.\
 _LIST_ITEM: Final = re.compile(r"^([0-9]{1,9})\)")
 _RULE_PUNCTUATION: Final = re.compile(r"[\\|`*_\[\]~]")
 _HIDDEN: Final = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
+_MARKS: Final = frozenset(["Mn", "Me"])  # above, below or around a letter
+_MOST_MARKS: Final = 4  # no name is written with more on one letter
 
 
 def plain(text: object, limit: int = _VALUE_LIMIT) -> str:
@@ -34,9 +37,18 @@ def plain(text: object, limit: int = _VALUE_LIMIT) -> str:
     'a bc'
     """
     spaced = "".join(" " if char.isspace() else char for char in str(text)[: 8 * limit])
-    visible = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN)
-    line = " ".join(visible.split())
+    line = " ".join("".join(_visible(spaced)).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _visible(text: str) -> Iterator[str]:
+    """Yield visible characters; of a heap of marks on one letter, which would cover the lines around, the first few."""
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in _MARKS else 0
+        if category not in _HIDDEN and marks <= _MOST_MARKS:
+            yield char
 
 
 def markdown(text: object, limit: int = _VALUE_LIMIT) -> str:

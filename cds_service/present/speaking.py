@@ -68,8 +68,9 @@ def rank(outcome: TrialOutcome) -> tuple[int, int, int, int, str]:
 
 
 def leaning_fail(outcome: TrialOutcome) -> list[CriterionOutcome]:
-    """Return the criteria to confirm whose evidence leans to fail."""
-    return [one for one in map(outcome.of, outcome.to_confirm) if one.leaning is Verdict.FAIL]
+    """Return the criteria to confirm whose evidence leans to fail, then what was attested against the record."""
+    still = [one for one in map(outcome.of, outcome.to_confirm) if one.leaning is Verdict.FAIL]
+    return still + [one for one in outcome.criteria if one.attested and one.against]
 
 
 def _triggers(outcome: TrialOutcome) -> list[CriterionOutcome]:

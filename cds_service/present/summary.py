@@ -8,6 +8,7 @@ from cds_service.evaluation.outcome import Decisive, PatientOutcome, Status, Tri
 from cds_service.facts.fact import Reason
 from cds_service.facts.phrase import Translate, in_language, joined, say
 from cds_service.present import wording
+from cds_service.present.lasting import attested_words, lasting
 from cds_service.present.safe_text import fit, plain
 from cds_service.present.speaker import ENGLISH, Speaker
 from cds_service.present.speaking import leaning_fail
@@ -26,9 +27,9 @@ def candidate_summary(best: TrialOutcome, outcome: PatientOutcome, speaker: Spea
 
 
 def computed(outcome: TrialOutcome) -> tuple[int, int]:
-    """Return how many criteria pass, and how many there are that a record can settle."""
-    met = sum(one.verdict is Verdict.PASS for one in outcome.criteria)
-    return met, len(outcome.criteria) - len(outcome.to_confirm)
+    """Return how many criteria the record meets, and how many there are that it settles: not what was attested."""
+    own = [one for one in outcome.criteria if one.attested is None]
+    return sum(one.verdict is Verdict.PASS for one in own), len(own) - len(outcome.to_confirm)
 
 
 def _candidate(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> str:
@@ -40,16 +41,26 @@ def _candidate(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker)
     else:
         body = t("{met} of {total} computed criteria met", met=met, total=total)
     confirm = t("{number} to confirm", number=len(outcome.to_confirm)) if outcome.to_confirm else ""
-    labs = t("labs count until {day}", day=speaker.day(outcome.until, year=False)) if outcome.until else ""
+    labs = _until(outcome, speaker)
     # What was not read may hold a newer result than the one that passes.
     unread = t("not all of the record could be read") if patient.unread else ""
-    counted = speaker.joined((body, confirm), ", ")
+    attested = attested_words(outcome.criteria)
+    counted = speaker.joined((body, *attested, confirm), ", ")
+    body = speaker.joined((body, *attested), ", ")
     rows = [speaker.joined(clauses) for clauses in ((counted, labs, unread), (counted, unread), (body, unread))]
     return fit(
         *(t("{head}: {clauses}", head=head, clauses=row) for row in rows),
         speaker.joined((head, unread)),
         head,
     )
+
+
+def _until(outcome: TrialOutcome, speaker: Speaker) -> str:
+    """Say until when it holds: the laboratory's results, or what was attested where that ends before."""
+    lasts = lasting(outcome)
+    if lasts.by_attestation is not None:
+        return speaker.t("attested until {day}", day=speaker.day(lasts.by_attestation, year=False))
+    return speaker.t("labs count until {day}", day=speaker.day(lasts.results, year=False)) if lasts.results else ""
 
 
 def _head(outcome: TrialOutcome, speaker: Speaker) -> str:
@@ -59,6 +70,12 @@ def _head(outcome: TrialOutcome, speaker: Speaker) -> str:
     if not against:
         return t("May be a candidate for {trial}, for review", trial=trial)
     criterion, more = plain(speaker.rules(against[0].criterion.short), 60), len(against) - 1
+    if against[0].attested:  # nothing is left to confirm of those, which come first
+        return t(
+            'May be a candidate for {trial}, for review, though the record leans against "{criterion}"',
+            trial=trial,
+            criterion=criterion,
+        )
     if not more:
         return t(
             'May be a candidate for {trial}, for review, if confirmed: "{criterion}"', trial=trial, criterion=criterion

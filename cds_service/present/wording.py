@@ -27,6 +27,14 @@ STATUS: Final = {
     Status.NOT_NOW: say("not now"),
     Status.EXCLUDED: say("cannot enter"),
 }
+# Shorter: a cell of a list or a page, not a sentence.
+STATUS_IN_SHORT: Final = {
+    Status.CANDIDATE: say("candidate, for review"),
+    Status.NEEDS_DATA: say("needs data"),
+    Status.NOT_NOW: say("not now"),
+    Status.EXCLUDED: say("cannot enter"),
+}
+VERDICT: Final = {Verdict.PASS: say("pass"), Verdict.FAIL: say("fail"), Verdict.UNKNOWN: say("unknown")}
 MARK: Final = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.UNKNOWN: "?"}
 REASON: Final = {
     Reason.NOT_FETCHED: say("could not be read"),

@@ -106,6 +106,7 @@ def test_no_style_sheet_fetches_anything() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_story_has_its_page_and_report_in_both_languages(name: str) -> None:
     outcome, _ = judged(name)
+    trial = outcome.trial
     for path in (PREFIX, f"{PREFIX}/report"):
         for language in ("en", "zh"):
             page = get(name, f"{path}?lang={language}")
@@ -127,11 +128,17 @@ def test_every_story_has_its_page_and_report_in_both_languages(name: str) -> Non
             spoken = speaker(language, rules().library)
             for one in outcome.criteria:
                 assert spoken.rules(one.criterion.short) in words
+                if path == PREFIX:
+                    for line in one.criterion.source:
+                        assert (trial.lines if language == "en" else trial.lines_zh)[line] in words, line
+                    for convention in one.criterion.conventions:
+                        told = trial.conventions if language == "en" else trial.conventions_zh
+                        assert told[convention] in words, convention
                 for evidence in one.evidence[:2]:
                     if isinstance(evidence.value, Decimal) and not evidence.instead and one.verdict is Verdict.PASS:
                         assert f"{evidence.value:f}" in words, one.criterion.id
                         assert spoken.said(evidence.note) in words, one.criterion.id
-            not_encoded = {"en": "Exclusion criteria not encoded.", "zh": "排除标准未编入。"}
+            not_encoded = {"en": "Exclusion criteria not encoded.", "zh": "排除标准未编码。"}
             assert not_encoded[language] in words
             assert ("zh-Hans" if language == "zh" else "en") == dict(tags.tags[0][1])["lang"]
 
@@ -509,7 +516,7 @@ def test_an_empty_picture_of_the_record() -> None:
 
 
 def test_htmx_runs_nothing_and_keeps_nothing() -> None:
-    base = (Path(WEB) / "templates" / "worklist" / "base.html").read_text(encoding="utf-8")
+    base = (Path(WEB) / "templates" / "worklist" / "_swapping.html").read_text(encoding="utf-8")
     config = json.loads(re.search(r"name=\"htmx-config\" content='([^']+)'", base)[1])  # type: ignore[index]
     assert config == {
         "includeIndicatorStyles": False,
@@ -518,4 +525,5 @@ def test_htmx_runs_nothing_and_keeps_nothing() -> None:
         "selfRequestsOnly": True,
         "historyCacheSize": 0,
         "refreshOnHistoryMiss": True,
+        "responseHandling": [{"code": "...", "swap": True}],  # errors are shown too
     }

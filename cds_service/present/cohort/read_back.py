@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cds_service.errors import RequestError
+from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.judge import COST
 from cds_service.evaluation.outcome import (
     DECEASED,
@@ -91,14 +92,16 @@ def _trial(told: Mapping[str, Any], trial: Trial, library: Library, language: st
         status=Status(told["status"]),
         blocked=tuple(map(str, told["blocked"])),
         to_confirm=tuple(map(str, told["to_confirm"])),
-        criteria=tuple(_criterion(one, criteria[one["id"]], language) for one in told["criteria"]),
+        criteria=tuple(_criterion(one, criteria[one["id"]], language, told) for one in told["criteria"]),
         decisive=tuple(_decisive(one, library) for one in told["decisive"]),
         until=_day(told["valid_until"]),
         look_again=_day(told["look_again"]),
     )
 
 
-def _criterion(told: Mapping[str, Any], criterion: Criterion, language: str) -> CriterionOutcome:
+def _criterion(
+    told: Mapping[str, Any], criterion: Criterion, language: str, trial: Mapping[str, Any]
+) -> CriterionOutcome:
     chinese = str(told["message_zh"])
     return CriterionOutcome(
         criterion=criterion,
@@ -111,6 +114,23 @@ def _criterion(told: Mapping[str, Any], criterion: Criterion, language: str) -> 
         notes=tuple(map(str, told["notes"])),
         message=chinese if language == "zh" else str(told["message"]),
         message_zh=chinese,
+        attested=_attested(told, trial),
+    )
+
+
+def _attested(told: Mapping[str, Any], trial: Mapping[str, Any]) -> Attestation | None:
+    said = told.get("attested")
+    if not said:
+        return None
+    return Attestation(
+        trial=str(trial["trial"]),
+        criterion=str(told["id"]),
+        gate=str(trial["gate"]),
+        verdict=Verdict(told["verdict"]),
+        by=str(said["by"]),
+        on=date.fromisoformat(said["on"]),
+        until=date.fromisoformat(said["until"]),
+        reason=str(said.get("reason") or ""),
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final, Protocol
 
+from cds_service.evaluation.explanation import remark
 from cds_service.evaluation.outcome import PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts import shown
 from cds_service.facts.fact import Reason
@@ -41,6 +43,10 @@ class ToldValue(Protocol):
     def date(self) -> str:
         """As recorded."""
 
+    @property
+    def note(self) -> str:
+        """What was made of it."""
+
 
 class Told(Protocol):
     """One side of a change, as :mod:`cds_service.screening.worklist.changes` tells it."""
@@ -52,6 +58,18 @@ class Told(Protocol):
     @property
     def reason(self) -> str:
         """Why it is unknown."""
+
+    @property
+    def reasons(self) -> Sequence[tuple[str, str]]:
+        """Fact and reason, each; of an unknown."""
+
+    @property
+    def can_change(self) -> bool:
+        """Whether a later record may turn it."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Annotations beside it."""
 
     @property
     def leaning(self) -> str:
@@ -133,14 +151,30 @@ def change_rows(changes: Sequence[Change], trial: Trial, speaker: Speaker) -> tu
         trial: for the names of its criteria and gates.
         speaker: of the page.
     """
-    return tuple(
-        ChangeRow(
-            _label(one, trial, speaker),
-            _side(one.what, one.before, trial, speaker),
-            _side(one.what, one.after, trial, speaker),
+    return tuple(_change(one, trial, speaker) for one in changes)
+
+
+def _change(one: Change, trial: Trial, speaker: Speaker) -> ChangeRow:
+    """Say both sides; where they would read alike, with what else differs of them."""
+    before, after = (_side(one.what, told, trial, speaker) for told in (one.before, one.after))
+    if before == after:
+        more = [_details(told, speaker) for told in (one.before, one.after)]
+        if more[0] == more[1]:
+            more = ["", speaker.t(say("rests on other details of the record"))]
+        before, after = (
+            replace(side, told=plain(speaker.joined([side.told, text]), 2_000))
+            for side, text in zip((before, after), more, strict=True)
         )
-        for one in changes
-    )
+    return ChangeRow(_label(one, trial, speaker), before, after)
+
+
+def _details(told: Told, speaker: Speaker) -> str:
+    """Say what a side is told without as long as the rest tells the two apart."""
+    reasons = [REASON[Reason(reason)] for _, reason in told.reasons[1:] if reason in set(Reason)]
+    made = [plain(one.note, 240) for one in told.values[:_VALUES]]
+    further = [_value(one, speaker) for one in told.values[_VALUES:]]
+    change = say("can change") if told.can_change else say("for good")
+    return speaker.joined([*reasons, *made, *further, *map(remark, told.notes), change])
 
 
 def _label(change: Change, trial: Trial, speaker: Speaker) -> str:
@@ -181,7 +215,9 @@ def _value(one: ToldValue, speaker: Speaker) -> str:
     return speaker.joined([amount, speaker.day(one.date) if one.date else ""], ", ")
 
 
-def supposition(outcome: TrialOutcome, real: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> Supposition:
+def supposition(
+    outcome: TrialOutcome, real: TrialOutcome, patient: PatientOutcome, speaker: Speaker, today: date | None = None
+) -> Supposition:
     """Say what a supposed value would give.
 
     Args:
@@ -189,6 +225,7 @@ def supposition(outcome: TrialOutcome, real: TrialOutcome, patient: PatientOutco
         real: without.
         patient: for what was not read.
         speaker: of the page.
+        today: the day it is read; None for the day of the judgement.
     """
     before = {one.criterion.id: one for one in real.criteria}
     rows = []
@@ -199,4 +236,4 @@ def supposition(outcome: TrialOutcome, real: TrialOutcome, patient: PatientOutco
         old = Side(was.verdict.value, MARK[was.verdict], verdict_word(was, speaker)) if was else Side("", "", "")
         new = Side(one.verdict.value, MARK[one.verdict], speaker.t(words.VERDICT[one.verdict]))
         rows.append(ChangeRow(plain(speaker.rules(one.criterion.short), 400), old, new))
-    return Supposition(spoken(outcome, patient, speaker), outcome.status is real.status, rows)
+    return Supposition(spoken(outcome, patient, speaker, today=today), outcome.status is real.status, rows)

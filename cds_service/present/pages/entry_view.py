@@ -68,6 +68,8 @@ class EntryView:
         supposed: what a supposed value would give; None when nothing was supposed.
         unread: parts of the record that were not read whole.
         as_of: the day that the judgement is of.
+        of_today: whether that is the day it is read.
+        anchor: the planned first dose, "" where none was named.
         rules: name and revision of the rules with the first digits of their digest.
         digest: the whole digest.
         site: the site file, "" for none.
@@ -91,12 +93,18 @@ class EntryView:
     supposed: Supposition | None
     unread: Sequence[str]
     as_of: str
+    of_today: bool
+    anchor: str
     rules: str
     digest: str
     site: str
     exclusions_encoded: bool
     registry: str
     states: Sequence[tuple[str, str]]
+
+    def short_of(self, criterion: str) -> str:
+        """Name a criterion; one that is not asked at this moment by its id."""
+        return next((row.short for row in self.rows if row.id == criterion), plain(criterion, 120))
 
 
 def entry_view(
@@ -106,6 +114,7 @@ def entry_view(
     speaker: Speaker,
     *,
     today: date | None = None,
+    anchor: date | None = None,
     changes: Sequence[Change] = (),
     supposable: Sequence[Supposable] = (),
     supposed: Mapping[str, str] | None = None,
@@ -119,7 +128,8 @@ def entry_view(
         patient: of the patient: the day, and what was not read.
         seen: results and treatment over time; None to leave them out, as the report does.
         speaker: of the page; it must know the rules' words.
-        today: from which a proposed attestation counts; None for the day of the judgement.
+        today: the day it is read, from which a proposed attestation counts; None for the day of the judgement.
+        anchor: the planned first dose, where one was named.
         changes: since people looked last.
         supposable: what may be supposed.
         supposed: what was, by name, as typed.
@@ -138,18 +148,20 @@ def entry_view(
         trial=plain(trial.id, 60),
         title=plain(speaker.rules(trial.title.get("en") or ""), 400),
         gate=speaker.rules(trial.gate(outcome.gate).label),
-        spoken=spoken(outcome, patient, speaker),
+        spoken=spoken(outcome, patient, speaker, today=today),
         changes=change_rows(changes, trial, speaker),
-        missing=missing_rows(outcome, patient, speaker),
+        missing=missing_rows(outcome, patient, speaker, today),
         confirm=confirm_rows(outcome, today or patient.as_of, speaker),
-        rows=matrix(outcome, speaker),
+        rows=matrix(outcome, speaker, today),
         labs=[one for one in plots if one.rows],
         without=[one.label for one in plots if not one.rows],
         treatment=timeline_plot(seen.timeline, patient.as_of, "treatment", speaker) if seen else None,
         suppose=[_field(one, supposed or {}, speaker) for one in supposable],
-        supposed=supposition(if_outcome, outcome, patient, speaker) if if_outcome else None,
+        supposed=supposition(if_outcome, outcome, patient, speaker, today) if if_outcome else None,
         unread=unread_parts(patient, speaker),
         as_of=speaker.day(patient.as_of),
+        of_today=today in (None, patient.as_of),
+        anchor=speaker.day(anchor),
         rules=_rules(trial, judged_by, speaker),
         digest=judged_by or trial.digest,
         site=plain(patient.site, 120),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,8 +15,9 @@ from markupsafe import Markup
 
 from cds_service.evaluation.seen import LabPoint, LabSeries, Limit
 from cds_service.facts import shown
+from cds_service.facts.dates import shift
 from cds_service.facts.phrase import say
-from cds_service.present.pages.scales import Days, Numbers, range_of, span_of
+from cds_service.present.pages.scales import Days, Numbers, plausible, range_of, span_of
 from cds_service.present.pages.svg import Drawing
 from cds_service.present.safe_text import plain
 from cds_service.present.speaker import Speaker
@@ -83,9 +83,13 @@ def lab_plot(series: LabSeries, verdict: str, name: str, speaker: Speaker) -> La
         say("window {first} to {last}", first=shown.day(begins, year=False), last=shown.day(ends, year=False))
     )
     dated = [one for one in series.points if one.day is not None and _extent(one)]
-    near = [one for one in dated if one.day is not None and one.day >= ends - timedelta(days=_DAYS_SHOWN)]
-    far = len(dated) - len(near)
-    older = speaker.t(say("{number} older results are in the table only.", number=far)) if far else ""
+    oldest, newest = shift(ends, -_DAYS_SHOWN), shift(ends, _DAYS_SHOWN)
+    near = [one for one in dated if one.day is not None and plausible(one.day, newest) and one.day >= oldest]
+    before = sum(one.day is not None and one.day < oldest for one in dated)
+    after = len(dated) - len(near) - before
+    only = [say("{number} older results are in the table only.", number=before)] if before else []
+    only += [say("{number} results of later days are in the table only.", number=after)] if after else []
+    older = speaker.joined(only, " ")
     limit = " · ".join(_limits(series, speaker))
     drawn = _draw(series, near, name, f"{label} ({unit})" if unit else label, limit, speaker) if near else Markup("")
     rows = [_row(one, speaker) for one in reversed(series.points)]

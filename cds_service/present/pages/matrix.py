@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from cds_service.evaluation.explanation import remarks
@@ -39,6 +40,8 @@ class MatrixRow:
         why: for an unknown or an attested one, the sentence that explains it.
         remarks: what a person should know beside the values.
         until: the last day on which this verdict's data count, "" when time does not matter.
+        lapsed: whether that day has passed.
+        against: whether a person attested it as met though the record leans against it.
         lines: ids and words of the registry's lines that it encodes, as the rule file restates them.
         conventions: the choices made where the protocol's prose leaves them open.
     """
@@ -56,21 +59,24 @@ class MatrixRow:
     why: str
     remarks: str
     until: str
+    lapsed: bool
+    against: bool
     lines: Sequence[tuple[str, str]]
     conventions: Sequence[str]
 
 
-def matrix(outcome: TrialOutcome, speaker: Speaker) -> tuple[MatrixRow, ...]:
+def matrix(outcome: TrialOutcome, speaker: Speaker, today: date | None = None) -> tuple[MatrixRow, ...]:
     """Return the rows, in the rule file's order.
 
     Args:
         outcome: of the trial.
         speaker: of the page.
+        today: the day it is read; None for the day of the judgement.
     """
-    return tuple(_row(one, outcome, speaker) for one in outcome.criteria)
+    return tuple(_row(one, outcome, speaker, today) for one in outcome.criteria)
 
 
-def _row(one: CriterionOutcome, outcome: TrialOutcome, speaker: Speaker) -> MatrixRow:
+def _row(one: CriterionOutcome, outcome: TrialOutcome, speaker: Speaker, today: date | None) -> MatrixRow:
     criterion, trial = one.criterion, outcome.trial
     recorded = [evidence for evidence in one.evidence if evidence.value is not None or evidence.instead]
     unknown = one.verdict is Verdict.UNKNOWN
@@ -88,6 +94,8 @@ def _row(one: CriterionOutcome, outcome: TrialOutcome, speaker: Speaker) -> Matr
         why=sentence(one, speaker) if unknown or one.attested or not recorded else "",
         remarks="" if unknown else speaker.joined(said for fact in one.facts.values() for said in remarks(fact)),
         until=speaker.day(one.until, year=False) if one.until and not unknown else "",
+        lapsed=one.until is not None and today is not None and one.until < today and not unknown,
+        against=one.attested is not None and one.against,
         lines=[(line, plain(speaker.rules(trial.lines.get(line, "")), 400)) for line in criterion.source],
         conventions=[plain(speaker.rules(trial.conventions[name]), _SENTENCE) for name in criterion.conventions],
     )

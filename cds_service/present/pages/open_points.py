@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome, Verdict
+from cds_service.evaluation.outcome import CriterionOutcome, Decisive, PatientOutcome, TrialOutcome
 from cds_service.facts.fact import Reason
 from cds_service.facts.phrase import joined, say, words_of_rules
 from cds_service.present.pages import words
@@ -34,7 +34,7 @@ class MissingRow:
         gives: what that would give, "" when it leans nowhere; ``leaning`` is its class.
         leaning: "pass", "fail" or "".
         settled_by: what would settle it.
-        until: until when a result of today would count, "" when none would or time does not matter.
+        until: until when a result of the day of the judgement would count, "" when none would or time does not matter.
         instead: what could stand in.
         criteria: the criteria that wait for it.
     """
@@ -77,22 +77,25 @@ class ConfirmRow:
     until: str
 
 
-def missing_rows(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> tuple[MissingRow, ...]:
+def missing_rows(
+    outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker, today: date | None = None
+) -> tuple[MissingRow, ...]:
     """Return the missing facts that decide, the cheapest to settle first.
 
     Args:
         outcome: of the trial.
         patient: of the patient, for its day.
         speaker: of the page.
+        today: the day it is read; None for the day of the judgement.
     """
-    return tuple(_missing(one, outcome, patient.as_of, speaker) for one in outcome.decisive)
+    return tuple(_missing(one, outcome, patient.as_of, speaker, today) for one in outcome.decisive)
 
 
-def _missing(one: Decisive, outcome: TrialOutcome, as_of: date, speaker: Speaker) -> MissingRow:
+def _missing(one: Decisive, outcome: TrialOutcome, as_of: date, speaker: Speaker, today: date | None) -> MissingRow:
     last = ""
     if one.last is not None:
         value = in_one_line(shown_value(one.last, speaker), speaker)
-        last = speaker.joined([value, how_old(one.last, as_of, speaker)], ", ")
+        last = speaker.joined([value, how_old(one.last, as_of, speaker, today)], ", ")
     labels = {other.fact: other.label for other in outcome.decisive}
     instead = [words_of_rules(labels[fact]) for fact in one.alternatives if fact in labels]
     criteria = [words_of_rules(outcome.of(name).criterion.short) for name in one.criteria]
@@ -140,7 +143,7 @@ def _confirm(one: CriterionOutcome, as_of: date, speaker: Speaker) -> ConfirmRow
         id=one.criterion.id,
         short=plain(speaker.rules(one.criterion.short), 400),
         about=speaker.joined([*said, *values]) or ("" if given else sentence(one, speaker)),
-        against=one.leaning is Verdict.FAIL,
+        against=one.against,
         exclusion=one.criterion.kind is Kind.EXCLUSION,
         attested=attested,
         verdict=one.verdict.value if given else "",

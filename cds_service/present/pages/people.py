@@ -143,6 +143,8 @@ def _told(what: str, detail: Mapping[str, str | int], shorts: Mapping[str, str])
         return joined([sentence, text("reason")])
     if what == "withdrawn":
         return say("withdrew what was attested: {criterion}", criterion=criterion)
+    if what == "not-found":
+        return say("not found with this trial's disease in the run of {day}", day=shown.day(text("as_of")))
     if what == "seen":
         return say("saw what changed")
     return text("text") or plain(what, 60)

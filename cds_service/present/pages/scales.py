@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from math import floor, log10
+from typing import Final
 
+OLDEST: Final = date(1900, 1, 1)
+"""Before it nothing of a patient is plausible: a mistyped year would press a plot into its edge."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -41,12 +44,12 @@ class Days:
 
         Args:
             days: that may be written.
-            apart: the room that a label needs.
+            apart: the room that a label needs; the last one's stands before its day, and needs half as much again.
         """
         kept: list[date] = []
         inside = sorted({day for day in days if self.holds(day)})
         for day in [*inside[-1:], *inside[:-1]]:
-            if all(abs(self(day) - self(one)) >= apart for one in kept):
+            if all(abs(self(day) - self(one)) >= (apart * 1.5 if one == inside[-1] else apart) for one in kept):
                 kept.append(day)
         return sorted(kept)
 
@@ -78,6 +81,11 @@ class Numbers:
         start = floor(self.least / step)
         found = (Decimal(str(round(step * at, 10))) for at in range(start, start + 4 * wanted))
         return [one for one in found if self.least <= one <= self.most]
+
+
+def plausible(day: date | None, last: date) -> bool:
+    """Say whether a day has a place in a plot; others are in its table only."""
+    return day is not None and OLDEST <= day <= last
 
 
 def span_of(days: Iterable[date], at_least: int) -> tuple[date, date]:

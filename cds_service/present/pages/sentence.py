@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from cds_service.evaluation.outcome import DECEASED, CriterionOutcome, PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts import shown
 from cds_service.facts.phrase import joined, say, words_of_rules
+from cds_service.present.lasting import attested_words, lasting
 from cds_service.present.pages import words
 from cds_service.present.safe_text import plain
 from cds_service.present.speaker import Speaker
+from cds_service.present.speaking import leaning_fail
+from cds_service.present.summary import computed
 
 _HEAD: Final = {
     Status.CANDIDATE: say("May be a candidate, for review"),
@@ -41,47 +45,75 @@ class Spoken:
     rest: str
 
 
-def spoken(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker) -> Spoken:
-    """Say the verdict.
+def spoken(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker, *, today: date | None = None) -> Spoken:
+    """Say the verdict; of a candidate whose results no longer count, that it was one, and when.
 
     Args:
         outcome: of the trial.
         patient: of the patient, for what was not read.
         speaker: of the page.
+        today: the day it is read; None for the day of the judgement.
     """
-    clauses = list(_clauses(outcome, speaker))
+    lapsed = _lapsed(outcome, today)
+    clauses = list(_clauses(outcome, speaker, today or patient.as_of))
     if patient.unread:
         clauses.append(words.ALL_READ)
+    rest = plain(speaker.joined(clauses), 2_000)
+    if lapsed:
+        told = speaker.t(words.candidate_as_of(shown.day(patient.as_of)))
+        return Spoken(words.LAPSED, words.LAPSED_MARK, told, told[:1].upper() + told[1:], rest)
     return Spoken(
         status=outcome.status.value,
         mark=words.STATUS_MARK[outcome.status],
         word=speaker.t(words.STATUS[outcome.status]),
         head=speaker.t(_HEAD[outcome.status]),
-        rest=plain(speaker.joined(clauses), 2_000),
+        rest=rest,
     )
 
 
-def _clauses(outcome: TrialOutcome, speaker: Speaker) -> Iterator[str]:
+def _lapsed(outcome: TrialOutcome, today: date | None) -> bool:
+    last = outcome.until if outcome.status is Status.CANDIDATE else None
+    return last is not None and today is not None and last < today
+
+
+def _clauses(outcome: TrialOutcome, speaker: Speaker, today: date) -> Iterator[str]:
+    if _lapsed(outcome, today):
+        yield _until(outcome, today)
     if outcome.status is Status.NEEDS_DATA:
         yield from _what_decides(outcome, speaker)
     if outcome.status in (Status.NOT_NOW, Status.EXCLUDED):
         yield from _what_fails(outcome)
         if outcome.look_again is not None:
-            yield say("look again from {day}", day=shown.day(outcome.look_again))
+            yield words.look_again(outcome.look_again, today)
         return
-    met = sum(one.verdict is Verdict.PASS for one in outcome.criteria)
-    total = len(outcome.criteria) - len(outcome.to_confirm)
+    met, total = computed(outcome)
     if met == total:
         yield say("all {total} computed criteria met", total=total)
     else:
         yield say("{met} of {total} computed criteria met", met=met, total=total)
+    yield from attested_words(outcome.criteria)
     if outcome.to_confirm:
         yield say("{number} to confirm", number=len(outcome.to_confirm))
-    against = [one for one in map(outcome.of, outcome.to_confirm) if one.leaning is Verdict.FAIL]
+    against = leaning_fail(outcome)
     if against:
         yield say("the record leans against {criteria}", criteria=_named(against))
-    if outcome.until is not None and outcome.status is Status.CANDIDATE:
-        yield say("results count until {day}", day=shown.day(outcome.until))
+    if outcome.status is Status.CANDIDATE and not _lapsed(outcome, today):
+        yield _until(outcome, today)
+
+
+def _until(outcome: TrialOutcome, today: date) -> str:
+    """Say until when a candidate counts, or that it no longer does; results and what was attested told apart."""
+    lasts = lasting(outcome)
+    said = lasts.by_attestation
+    if said is not None:
+        if said < today:
+            return say("what was attested lapsed after {day}", day=shown.day(said))
+        return say("attested until {day}", day=shown.day(said))
+    if lasts.results is None:
+        return ""
+    if lasts.results < today:
+        return words.lapsed_after(shown.day(lasts.results))
+    return say("results count until {day}", day=shown.day(lasts.results))
 
 
 def _what_decides(outcome: TrialOutcome, speaker: Speaker) -> Iterator[str]:

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from cds_service.evaluation.seen import Timeline, Treatment
 from cds_service.facts import shown
+from cds_service.facts.dates import shift
 from cds_service.facts.phrase import say
-from cds_service.present.pages.scales import Days, span_of
+from cds_service.present.pages.scales import Days, plausible, span_of
 from cds_service.present.pages.svg import Drawing
 from cds_service.present.safe_text import plain
 from cds_service.present.speaker import Speaker
@@ -25,6 +26,7 @@ _HEAD: Final = 62
 _FOOT: Final = 34
 _LANES: Final = 12
 _FEWEST_DAYS: Final = 60
+_AHEAD: Final = 366  # days; what is planned for later is in the table only
 _DAY_LABEL: Final = 62.0
 _GIVEN: Final = {
     "given": say("given"),
@@ -89,8 +91,10 @@ def timeline_plot(timeline: Timeline, as_of: date, name: str, speaker: Speaker) 
     """
     gates = [(speaker.rules(label), identity == timeline.gate) for identity, label in timeline.gates]
     gate = next((label for label, here in gates if here), "")
-    lanes = list(_lanes(timeline))
-    left_out = len(lanes) - _LANES
+    last = shift(as_of, _AHEAD)
+    lanes = list(_lanes(timeline, last))
+    nowhere = sum(one.start is not None and not plausible(one.start, last) for one in timeline.treatments)
+    left_out = max(len(lanes) - _LANES, 0) + nowhere
     more = speaker.t(say("{number} further treatments are in the table only.", number=left_out))
     return TimelinePlot(
         svg=_draw(timeline, lanes[:_LANES], gates, as_of, name, speaker),
@@ -133,11 +137,11 @@ def _counted(timeline: Timeline, speaker: Speaker) -> str:
     return speaker.t("about {number} cycles begun, an estimate", number=number)
 
 
-def _lanes(timeline: Timeline) -> Iterator[Lane]:
-    """Put treatments of one name on one line, in the order in which they began."""
+def _lanes(timeline: Timeline, last: date) -> Iterator[Lane]:
+    """Put treatments of one name on one line, in the order in which they began; those of no plausible day on none."""
     named: dict[str, list[Treatment]] = {}
     for one in timeline.treatments:
-        if one.start is not None:
+        if plausible(one.start, last):
             named.setdefault(one.name, []).append(one)
     for name, treatments in named.items():
         yield Lane(name, treatments)
@@ -151,8 +155,9 @@ def _draw(
     name: str,
     speaker: Speaker,
 ) -> Markup:
-    known = [day for lane in lanes for one in lane.treatments for day in (one.start, one.end) if day is not None]
-    known += [day for day in (timeline.onset, *timeline.cycles) if day is not None]
+    told = [day for lane in lanes for one in lane.treatments for day in (one.start, one.end)]
+    told += [timeline.onset, *timeline.cycles]
+    known = [day for day in told if day is not None and plausible(day, shift(as_of, _AHEAD))]
     if not known:
         return Markup("")
     days = Days(*span_of([*known, as_of], _FEWEST_DAYS), _LEFT, _RIGHT)
@@ -162,6 +167,8 @@ def _draw(
     )
     _moments(picture, timeline, gates, days, as_of)
     for number, day in enumerate(timeline.cycles, 1):
+        if not days.holds(day):
+            continue
         at = days(day)
         picture.add("line", "cycle", x1=at, x2=at, y1=44, y2=bottom)
         picture.add("text", "cycle-label", str(number), x=at, y=40, text_anchor="middle")
@@ -193,7 +200,9 @@ def _moments(picture: Drawing, timeline: Timeline, gates: Sequence[tuple[str, bo
 
     Who has had treatment that is none of the trial's stands at the first moment still.
     """
-    begun = min((one.start for one in timeline.treatments if one.start and one.counts), default=None)
+    begun = min(
+        (one.start for one in timeline.treatments if one.start and one.counts and days.holds(one.start)), default=None
+    )
     first_still = bool(gates) and gates[0][1]
     turned = days(as_of) if first_still or begun is None else days(begun)
     left = float(_LEFT)

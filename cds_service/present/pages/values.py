@@ -61,8 +61,10 @@ def in_one_line(value: ShownValue, speaker: Speaker) -> str:
     return speaker.joined([amount, value.day], ", ")
 
 
-def how_old(evidence: Evidence, as_of: date, speaker: Speaker) -> str:
-    """Say how old a value is; "" when its day is not known."""
+def how_old(evidence: Evidence, as_of: date, speaker: Speaker, today: date | None = None) -> str:
+    """Say how old a value is; "" when its day is not known, or read on another day than ``as_of``: its date tells."""
+    if today not in (None, as_of):
+        return ""
     try:
         days = (as_of - date.fromisoformat(evidence.date or "")).days
     except ValueError:

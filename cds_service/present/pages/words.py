@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
-from cds_service.evaluation.outcome import Status, Verdict
+from cds_service.evaluation.outcome import Status
+from cds_service.facts import shown
 from cds_service.facts.phrase import Phrase, say
+from cds_service.present.wording import STATUS_IN_SHORT, VERDICT
 
 STATUS_MARK: Final = {
     Status.CANDIDATE: "◆",
@@ -13,13 +16,10 @@ STATUS_MARK: Final = {
     Status.NOT_NOW: "◇",
     Status.EXCLUDED: "⊘",
 }
-STATUS: Final = {
-    Status.CANDIDATE: say("candidate, for review"),
-    Status.NEEDS_DATA: say("needs data"),
-    Status.NOT_NOW: say("not now"),
-    Status.EXCLUDED: say("cannot enter"),
-}
-VERDICT: Final = {Verdict.PASS: say("pass"), Verdict.FAIL: say("fail"), Verdict.UNKNOWN: say("unknown")}
+# A candidate whose results no longer count: neither a filled diamond nor an empty one.
+LAPSED: Final = "lapsed"
+LAPSED_MARK: Final = "◈"
+STATUS: Final = STATUS_IN_SHORT
 # What people set; the words of the store's states.
 STATES: Final[dict[str, Phrase]] = {
     "new": say("new"),
@@ -45,3 +45,35 @@ SETTLED_BY: Final[dict[str, Phrase]] = {
     "access": say("reading the record again"),
 }
 ALL_READ: Final = say("not all of the record could be read")
+
+__all__ = [
+    "ALL_READ",
+    "GENDER",
+    "LAPSED",
+    "LAPSED_MARK",
+    "SETTLED_BY",
+    "STATES",
+    "STATUS",
+    "STATUS_MARK",
+    "VERDICT",
+    "candidate_as_of",
+    "lapsed_after",
+    "look_again",
+]
+
+
+def candidate_as_of(day: str) -> str:
+    """Say of whom that was a candidate once."""
+    return say("candidate as of {day}", day=day)
+
+
+def lapsed_after(day: str) -> str:
+    """Say that results no longer count."""
+    return say("results lapsed after {day}", day=day)
+
+
+def look_again(day: date, today: date | None) -> str:
+    """Say when "not now" may turn, or that the day has come."""
+    if today is not None and day <= today:
+        return say("look again since {day}", day=shown.day(day))
+    return say("look again from {day}", day=shown.day(day))

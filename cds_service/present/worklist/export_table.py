@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import IO, Any, Final
 
 from cds_service.evaluation.outcome import Status
@@ -16,8 +16,8 @@ from cds_service.present.cohort.table import Cell, safe
 from cds_service.present.safe_text import plain
 from cds_service.present.worklist import words
 from cds_service.present.worklist.listed import Listed
-from cds_service.present.worklist.rows import blocked, criterion_name, fact_name, names, status_words
-from cds_service.trials.model import Library
+from cds_service.present.worklist.rows import blocked, criterion_name, fact_name, lapsed, names, status_of, to_confirm
+from cds_service.trials.model import Library, Trial
 
 _WHO: Final = (words.NAMES, words.BIRTH, words.GENDER)
 _MIDDLE: Final = (
@@ -27,22 +27,17 @@ _MIDDLE: Final = (
     lists.AGAINST,
     lists.CONFIRM,
     lists.UNTIL,
+    words.LAPSED,
     lists.LOOK_AGAIN,
     lists.DECIDED,
     lists.TOTAL,
     lists.AS_OF,
+    lists.ANCHOR,
     words.STATE_HEADING,
     words.CRITERION,
 )
-_END: Final = (
-    words.ASSIGNEE,
-    words.CHANGED,
-    lists.EXCLUSIONS,
-    words.EXPORTED_BY,
-    words.EXPORTED_AT,
-    words.WHY,
-    words.NOTICE,
-)
+_AFTER: Final = (lists.EXCLUSIONS, words.EXPORTED_BY, words.EXPORTED_AT, words.WHY, words.NOTICE)
+_END: Final = (words.ASSIGNEE, words.CHANGED, *_AFTER)
 _NARROW: Final = 12
 _WIDE: Final[dict[str, int]] = {
     lists.DECISIVE: 40,
@@ -69,6 +64,7 @@ class Export:
         trial: its id.
         by: who takes it.
         at: when.
+        today: the hospital's day, by which results have lapsed.
         why: what for, as typed.
         named: whether patients are named; else they have codes, and what people typed about them is left out.
         code: makes a code of our id of a patient.
@@ -77,6 +73,7 @@ class Export:
     trial: str
     by: str
     at: datetime
+    today: date
     why: str
     named: bool
     code: Callable[[str], str]
@@ -149,8 +146,12 @@ def _for_print(sheet: Any, export: Export, translate: Translate) -> None:
 
 def _lines(export: Export, entries: Iterable[Listed], library: Library, translate: Translate) -> Iterator[list[Cell]]:
     yield [safe(in_language(one, translate)) for one in _headings(export)]
+    number = 0
     for number, entry in enumerate(entries, 1):
         yield _row(number, entry, export, library, translate)
+    if not number:  # a file without patients says all the same whose it is, and what it does not hold
+        blanks: list[Cell] = [""] * (len(_headings(export)) - 2 - len(_AFTER))
+        yield ["", safe(export.trial), *blanks, *_after(export, library.trials.get(export.trial), translate)]
 
 
 def _headings(export: Export) -> list[str]:
@@ -176,26 +177,36 @@ def _row(number: int, entry: Listed, export: Export, library: Library, translate
         safe(entry.trial),
         safe(export.patient(entry)),
         *(who if export.named else ()),
-        said(status_words(latest.status)),
+        said(status_of(entry, export.today)),
         said(gate),
         said(joined(fact_name(fact, library) for fact in latest.missing)),
         said(joined([*blocked(latest.result), *(criterion_name(str(one.get("id")), trial) for one in against)])),
-        said(joined(criterion_name(str(one), trial) for one in latest.result.get("to_confirm", ()))),
+        said(joined(to_confirm(latest.result, trial))),
         latest.lapses if candidate else None,
+        said(words.YES) if lapsed(entry, export.today) else "",
         None if candidate else latest.lapses,
         latest.decided,
         latest.total,
         latest.as_of,
+        latest.anchor,
         said(words.state(entry.state)),
         said(criterion_name(entry.state_criterion, trial)) if entry.state_criterion else "",
         *((safe(entry.state_reason),) if export.named else ()),
         safe(entry.assignee),
         said(words.YES) if entry.changed else "",
-        said(lists.ENCODED[trial.exclusions]) if trial else "",
+        *_after(export, trial, translate),
+    ]
+
+
+def _after(export: Export, trial: Trial | None, translate: Translate) -> list[Cell]:
+    """Return what stands in every row; exclusions of a trial whose rules are gone are not encoded."""
+    exclusions = lists.ENCODED[trial.exclusions if trial is not None else "not-published"]
+    return [
+        safe(in_language(exclusions, translate)),
         safe(export.by),
         _instant(export.at),
         safe(export.why),
-        said(words.NOTICE_TEXT),
+        safe(in_language(words.NOTICE_TEXT, translate)),
     ]
 
 

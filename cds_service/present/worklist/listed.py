@@ -25,6 +25,10 @@ class Screened(Protocol):
         """The day of the judgement."""
 
     @property
+    def anchor(self) -> date | None:
+        """The planned first dose, where one was named."""
+
+    @property
     def gate(self) -> str:
         """Id of the moment of the protocol."""
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from cds_service.evaluation.outcome import DECEASED, Status
+from cds_service.evaluation.outcome import DECEASED, LEANS_AGAINST, Status, Verdict
 from cds_service.facts import shown
 from cds_service.facts.phrase import say, words_of_rules
 from cds_service.present import wording
 from cds_service.present.cohort import words as lists
-from cds_service.present.pages.words import STATUS_MARK
+from cds_service.present.pages.words import LAPSED_MARK, STATUS_MARK, candidate_as_of
 from cds_service.present.safe_text import plain
 from cds_service.present.worklist import words
 from cds_service.present.worklist.listed import Listed
@@ -40,12 +40,14 @@ class ListRow:
         kind: whether the reasons are missing, stand against, or are to be confirmed; "" without reasons.
         reasons: the first few.
         more: how many are left out.
-        day: until when results count, or when to look again.
+        day: until when results count, or when to look again; or that the day has passed.
+        lapsed: whether the results of a candidate no longer count.
         state: what people decided.
         state_words: for people.
         assignee: who has it; "" for nobody.
         changed: whether the data changed since people looked.
         as_of: the day of the judgement.
+        anchor: the planned first dose, where one was named.
     """
 
     entry: str
@@ -59,25 +61,28 @@ class ListRow:
     reasons: Sequence[str]
     more: int
     day: str
+    lapsed: bool
     state: str
     state_words: str
     assignee: str
     changed: bool
     as_of: date
+    anchor: date | None
 
     def __repr__(self) -> str:
         """Show no patient."""
         return f"ListRow({self.entry})"
 
 
-def row(entry: Listed, library: Library) -> ListRow:
+def row(entry: Listed, library: Library, today: date) -> ListRow:
     """Return an entry's line.
 
     Args:
         entry: as stored.
         library: for the names of facts and criteria; those that it no longer knows keep their ids.
+        today: the day it is read.
     """
-    latest = entry.latest
+    latest, gone = entry.latest, lapsed(entry, today)
     found = list(reasons(entry, library))
     return ListRow(
         entry=entry.id,
@@ -85,17 +90,19 @@ def row(entry: Listed, library: Library) -> ListRow:
         birth_date=shown.day(plain(entry.person.birth_date, 10)),
         gender=plain(entry.person.gender, 20),
         status=latest.status,
-        status_words=status_words(latest.status),
-        mark=status_mark(latest.status),
+        status_words=status_of(entry, today),
+        mark=LAPSED_MARK if gone else status_mark(latest.status),
         kind=_KINDS.get(latest.status, words.AGAINST) if found else "",
         reasons=found[:MOST],
         more=max(len(found) - MOST, 0),
-        day=day(entry),
+        day=day(entry, today),
+        lapsed=gone,
         state=entry.state,
         state_words=words.state(entry.state),
         assignee=plain(entry.assignee),
         changed=entry.changed,
         as_of=latest.as_of,
+        anchor=latest.anchor,
     )
 
 
@@ -115,14 +122,28 @@ def status_mark(status: str) -> str:
     return next((mark for one, mark in STATUS_MARK.items() if one.value == status), "?")
 
 
-def day(entry: Listed) -> str:
-    """Say until when a candidate's results count, or when "not now" may turn; "" for neither."""
+def lapsed(entry: Listed, today: date) -> bool:
+    """Say whether the results of a candidate no longer count."""
+    last = entry.latest.lapses
+    return entry.latest.status == Status.CANDIDATE and last is not None and last < today
+
+
+def status_of(entry: Listed, today: date) -> str:
+    """Say the status of an entry; of a candidate whose results no longer count, on which day it was one."""
+    if lapsed(entry, today):
+        return candidate_as_of(shown.day(entry.latest.as_of))
+    return status_words(entry.latest.status)
+
+
+def day(entry: Listed, today: date) -> str:
+    """Say until when a candidate's results count, or when "not now" may turn, or that it passed; "" for neither."""
     latest = entry.latest
     if latest.lapses is None:
         return ""
+    told = shown.day(latest.lapses)
     if latest.status == Status.CANDIDATE:
-        return words.until(shown.day(latest.lapses))
-    return words.again(shown.day(latest.lapses))
+        return words.lapsed(told) if lapsed(entry, today) else words.until(told)
+    return words.since(told) if latest.lapses <= today else words.again(told)
 
 
 def reasons(entry: Listed, library: Library) -> Iterator[str]:
@@ -133,13 +154,25 @@ def reasons(entry: Listed, library: Library) -> Iterator[str]:
         for fact in latest.missing:
             yield fact_name(fact, library)
     elif latest.status == Status.CANDIDATE:
-        for criterion in result.get("to_confirm", ()):
-            yield criterion_name(str(criterion), trial)
+        yield from to_confirm(result, trial)
     else:
         yield from blocked(result)
         for one in _criteria(result):
             if one.get("verdict") == "fail":
                 yield criterion_name(str(one.get("id")), trial)
+
+
+def to_confirm(result: Mapping[str, Any], trial: Trial | None) -> Iterator[str]:
+    """Yield what people must confirm, and what they attested against the record; each says whether the record leans."""
+    told = {str(one.get("id")): one for one in _criteria(result)}
+    asked = [str(one) for one in result.get("to_confirm", ())]
+    doubted = [name for name, one in told.items() if LEANS_AGAINST in one.get("notes", ())]
+    for name in (*asked, *doubted):
+        short = criterion_name(name, trial)
+        if name in doubted:
+            short = say("{criterion}, attested", criterion=short)
+        leans = name in doubted or told.get(name, {}).get("leaning") == Verdict.FAIL
+        yield say("{sentence} (the record leans against it)", sentence=short) if leans else short
 
 
 def blocked(result: Mapping[str, Any]) -> list[str]:

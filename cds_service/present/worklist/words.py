@@ -18,12 +18,24 @@ STATE_HEADING: Final = say("State")
 REASON: Final = say("Reason")
 ASSIGNEE: Final = say("Assigned to")
 CHANGED: Final = say("Data changed")
+LAPSED: Final = say("Results lapsed")
+LAPSED_CHIP: Final = say("results lapsed")
 YES: Final = say("yes")
 EXPORTED_BY: Final = say("Exported by")
 EXPORTED_AT: Final = say("Exported at")
 WHY: Final = say("Exported for")
 NOTICE: Final = say("Notice")
 NOTICE_TEXT: Final = say("Contains personal health data. For review by people.")
+
+
+def lapsed(day: str) -> str:
+    """Say that a candidate's results no longer count."""
+    return say("lapsed after {day}", day=day)
+
+
+def since(day: str) -> str:
+    """Say that "not now" may have turned."""
+    return say("again since {day}", day=day)
 
 
 def until(day: str) -> str:
