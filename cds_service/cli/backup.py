@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 import click
 
+from cds_service.bootstrap import utc_now
 from cds_service.cli.tongue import terminal
 from cds_service.settings import load_settings
 from cds_service.store.backup import Copied, back_up
@@ -21,12 +23,20 @@ def backup(ctx: click.Context, file: Path, url: str | None) -> None:
     The copy holds patient data and people's decisions: keep it like the chart. For PostgreSQL use pg_dump. Exits with 1
     when the copy is written, but a row of the audit was changed or is missing.
     """
-    copied = back_up(url or load_settings().store, file)
+    copied = back_up(url or load_settings().store, file, who=_account(), now=utc_now())
     click.echo(f"{file}: {told(copied)}")
     if copied.bad is not None:
         wrong = terminal().t("Row {number} of the audit is not as it was written, or missing.", number=copied.bad)
         click.echo(wrong, err=True)
         ctx.exit(1)
+
+
+def _account() -> str:
+    """Return the account that runs this, for the audit; "" where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def told(copied: Copied) -> str:

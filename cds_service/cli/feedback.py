@@ -14,10 +14,10 @@ from cds_service.errors import ConfigError
 from cds_service.facts.phrase import say
 from cds_service.gather.origin import Origin
 from cds_service.present.json_text import to_json
-from cds_service.screening.memory import patient_key, tenant_key
+from cds_service.screening.memory import tenant_key
 from cds_service.screening.muting import Lifts, mute_of
 from cds_service.settings import load_settings
-from cds_service.store import Count, Override, Store, open_store
+from cds_service.store import Count, Override, Store, open_store, patient_key
 
 _STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
 _NO_REASON: Final = say("no reason given")

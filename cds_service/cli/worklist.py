@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,12 @@ from cds_service.bootstrap import load_rules, utc_now
 from cds_service.cli.tongue import heard, terminal
 from cds_service.errors import ConfigError, RequestError
 from cds_service.gather.origin import Origin
+from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.worklist.run_intake import TakenRun, take_run
 from cds_service.settings import load_settings
 from cds_service.store import Store, open_store
 
+_NONE: Final = "-"  # what --server says where no server is named
 _STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
 
 
@@ -30,20 +33,26 @@ def worklist() -> None:
 
 @worklist.command()
 @click.argument("run", metavar="RUN_DIR", type=click.Path(path_type=Path))
-@click.option("--server", default="", metavar="URL", help="The `fhirServer` that record systems name for the patients.")
+@click.option(
+    "--server",
+    metavar="URL",
+    help="The `fhirServer` that record systems name for the patients; - where they name none. "
+    "By default the server that a run with --fhir read.",
+)
 @_STORE
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def take(run: Path, server: str, url: str | None, quiet: bool) -> None:
+def take(run: Path, server: str | None, url: str | None, quiet: bool) -> None:
     """Take the patients of a finished run into the worklist of each trial.
 
     The run must have been made with --keep-charts. What people decided stays as it is: where something differs from
     what they saw, the entry is marked as changed. To take a run again changes nothing.
     """
     settings = load_settings()
+    source = _source(run, server)
     store = _open(url, create=True)
     rules = load_rules(settings.site)
     with _bar(quiet=quiet) as tell:
-        taken = take_run(run, store.worklist, rules, source=_base(server), now=utc_now(), tell=tell)
+        taken = take_run(run, store.worklist, rules, source=source, now=utc_now(), today=date.today(), tell=tell)
     if not quiet:
         click.echo("\n".join(_told(taken)))
 
@@ -87,7 +96,9 @@ def forget(entry: str, reason: str, who: str, url: str | None) -> None:
     if found is None:
         raise RequestError("There is no such entry.", field="ENTRY_ID", status=404)
     store.forget(found.patient, who=who, reason=reason, now=utc_now())
-    click.echo(terminal().t("Forgotten. Copies made by backup still hold the person."))
+    t = terminal().t
+    click.echo(t("Forgotten. Copies made by backup still hold the person."))
+    click.echo(t("So do hashed cards, and comments on them, of calls that named another FHIR server or none."))
 
 
 def _open(url: str | None, *, create: bool = False) -> Store:
@@ -97,9 +108,19 @@ def _open(url: str | None, *, create: bool = False) -> Store:
     return open_store(chosen, create=create)
 
 
-def _base(server: str) -> str:
+def _source(run: Path, server: str | None) -> str:
+    """Return the base that the run's patients are known at, "" where record systems name none."""
+    if server == _NONE:
+        return ""
+    named = server if server is not None else RunFolder(run).begun.server
+    if not named:
+        raise RequestError(
+            "Say which fhirServer record systems name for these patients: a patient is known by it and the id; "
+            "--server - where they name none.",
+            field="--server",
+        )
     try:
-        return Origin.of(server).base if server else ""
+        return Origin.of(named).base
     except ValueError as error:
         raise ConfigError(f"--server: {error}.") from None
 
@@ -116,11 +137,19 @@ def _told(taken: TakenRun) -> list[str]:
     for trial in taken.manifest.digests:
         counts = {what: taken.entries[trial, what] for what in ("new", "changed", "unchanged")}
         lines.append(t("{trial}: {what}", trial=trial, what=_listed(counts)))
+        if missed := taken.entries[trial, "not found"]:
+            lines.append(
+                t("  {count} on the list not found with this trial's disease: marked as changed", count=missed)
+            )
     if taken.left:
         lines.append(
+            t("{patients} on a list have no chart in this run; what stands for them stays.", patients=taken.left)
+        )
+    if taken.another:
+        lines.append(
             t(
-                "{patients} on a list have no trial's disease in this run; their entries stay as they were.",
-                patients=taken.left,
+                "{patients} left alone: by birth date or gender their id is somebody else's on the list.",
+                patients=taken.another,
             )
         )
     return lines

@@ -19,10 +19,12 @@ from cds_service.present.overrides import HL7, NOT_FIT, OWN
 from cds_service.screening.marks import ORDERS, marks_of, order_marks, unsettled
 from cds_service.screening.muting import HL7_REASONS, OWN_REASONS, silent_trials
 from cds_service.settings import Hook
-from cds_service.store import CardFeedback, Kind, SentCard, Store, key_of
+from cds_service.store import CardFeedback, Kind, SentCard, Store, key_of, patient_key
 
 log = logging.getLogger("cds_service.screening")
 
+PATIENCE: Final = 1.0
+"""Seconds that a hook waits for another writer: a clinician waits for the card."""
 OTHER: Final = "other"  # a reason that we neither offered nor know: its words are the client's, and are not kept
 
 
@@ -31,23 +33,12 @@ def tenant_key(issuer: str, tenant: str) -> str:
     return key_of("tenant", issuer, tenant)
 
 
-def patient_key(tenant: str, reference: str, server: str = "") -> str:
-    """Return the key of a patient: the same id elsewhere is another patient.
-
-    Args:
-        tenant: key of who speaks of the patient.
-        reference: ``Patient/<id>``.
-        server: the FHIR base that the call names, "" for none.
-    """
-    return key_of("patient", tenant, server, reference)
-
-
 def kind_of(hook: Hook) -> Kind:
     """Return what the cards of a hook are about."""
     return Kind.CONFLICT if hook in ("order-select", "order-sign") else Kind.CANDIDATE
 
 
-@dataclass(frozen=True)
+@dataclass
 class Memory:
     """What one call may remember and recall.
 
@@ -60,6 +51,7 @@ class Memory:
         server: the FHIR base that the call names, "" for none.
         decided: ids of the trials that the patient is enrolled in or declined, as the worklist has it: all their cards
             are silent.
+        down: whether the store failed in this call: it is not asked again, since each time may cost the whole wait.
     """
 
     store: Store
@@ -69,6 +61,7 @@ class Memory:
     now: datetime
     server: str = ""
     decided: frozenset[str] = frozenset()
+    down: bool = False
 
     def silent(self, outcome: PatientOutcome, effects: Sequence[Effect] = ()) -> frozenset[str]:
         """Return the ids of the trials that say nothing about this patient now.
@@ -77,9 +70,12 @@ class Memory:
             outcome: of all trials, as the record stands.
             effects: what draft orders would do to some of them.
         """
+        if self.down:
+            return self.decided
         try:
             overrides = self.store.overrides(self._patient(outcome))
         except UnavailableError:
+            self.down = True
             log.warning("overrides could not be read: they silence nothing")
             return self.decided
         return self.decided | silent_trials(overrides, outcome, self._ordered(outcome, effects), self.kind, self.now)
@@ -101,12 +97,16 @@ class Memory:
         patient, ordered = self._patient(outcome), self._ordered(outcome, effects)
         asking = [card for card in cards if "overrideReasons" in card]
         try:
+            if asking and self.down:
+                raise UnavailableError("The store is down for now.")
             if asking:
                 self.store.remember(
                     self.tenant,
                     [self._sent(card, trials[card["source"]["topic"]["code"]], patient, ordered) for card in asking],
+                    patience=PATIENCE,
                 )
         except UnavailableError:
+            self.down = True
             log.warning("%d cards could not be remembered: they are sent without asking for feedback", len(asking))
             return [
                 {name: value for name, value in card.items() if card not in asking or name not in _ASKING}

@@ -47,7 +47,7 @@ def both(installed, tmp_path):
 
 
 def assert_same(local, spark):
-    for name in ("results.jsonl", "charts.jsonl", "manifest.json", "quarantine.jsonl", "job.json"):
+    for name in ("results.jsonl", "charts.jsonl", "manifest.json", "quarantine.jsonl"):
         assert (spark / name).read_bytes() == (local / name).read_bytes(), name
     assert not (spark / "work").exists()
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import stat
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ from cds_service.cli import main
 from cds_service.errors import RequestError
 from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import Verdict
+from cds_service.facts.record import Read
 from cds_service.gather.snapshot import unpack
 from cds_service.present.json_text import to_json
 from cds_service.screening.cohort.charts import CHARTS, read_charts
 from cds_service.screening.cohort.job import Job, run
 from cds_service.screening.cohort.source import ndjson_source
 from cds_service.screening.patient import Rules
+from cds_service.screening.worklist.intake import take_outcome
 from cds_service.screening.worklist.run_intake import TakenRun, take_run
 from cds_service.store import Store, open_store
 from cds_service.store.worklist import EntryState, Wanted
@@ -85,6 +89,13 @@ def store() -> Any:
 
 def take(out: Path, store: Store, rules: Rules, source: str = "") -> TakenRun:
     return take_run(out, store.worklist, rules, source=source, now=NOW)
+
+
+def begun(out: Path, at: datetime | None, **more: str) -> None:
+    """Let a run have begun at another time; None for a run that does not say."""
+    job = json.loads((out / "job.json").read_bytes())
+    job.pop("begun")
+    (out / "job.json").write_text(json.dumps({**job, **({"begun": at.isoformat()} if at else {}), **more}))
 
 
 def listed(store: Store) -> dict[str, Any]:
@@ -240,9 +251,10 @@ def test_a_second_run_changes_what_people_looked_at_and_no_decision(
     # Nobody had touched p4: the newer judgement simply stands.
     assert after["Patient/p4"].latest.status == after["Patient/p0"].latest.status == "not-now"
     # The older run, taken again, is the data of then: what was read last stands.
-    begun = (NOW - timedelta(hours=1)).timestamp()
-    os.utime(undisturbed / "job.json", (begun, begun))
-    assert {status for _trial, status in take(undisturbed, store, rules).entries} == {"changed", "unchanged"}
+    older = shutil.copytree(undisturbed, tmp_path / "older")
+    begun(older, NOW - timedelta(hours=1))
+    for again in (older, shutil.copytree(older, tmp_path / "copy", copy_function=shutil.copyfile)):
+        assert {status for _trial, status in take(again, store, rules).entries} == {"changed", "unchanged"}
     assert listed(store)["Patient/p0"].changed
     assert listed(store)["Patient/p4"].latest.status == "not-now"
 
@@ -287,8 +299,95 @@ def test_who_has_the_disease_no_more_stays_and_is_counted(
     files["Condition.ndjson"] = [line for line in files["Condition.ndjson"] if "Patient/p3" not in line]
     prescreened(ndjson_source(write(tmp_path / "changed", files)), tmp_path / "run", task=KEEP)
     taken = take(tmp_path / "run", store, rules)
-    assert (taken.patients, taken.left) == (PATIENTS - 1, 1)
-    assert len(listed(store)) == PATIENTS
+    assert (taken.patients, taken.left, taken.entries[NPC, "not found"]) == (PATIENTS - 1, 1, 1)
+    after = listed(store)
+    assert {name for name, one in after.items() if one.changed} == {"Patient/p3"}
+    entry, worklist = after["Patient/p3"], store.worklist
+    (event,) = (one for one in worklist.history(entry.id) if one.what == "not-found")
+    assert event.detail["as_of"] == DAY.isoformat()
+    assert worklist.missed(entry.id) == event
+    # Once seen it stays seen, however often the run is taken; a run that began before all that tells nothing.
+    worklist.acknowledge(entry.id, entry.version, screening=entry.latest.id, who="Li", now=NOW)
+    take(tmp_path / "run", store, rules)
+    begun(tmp_path / "run", NOW - timedelta(hours=1))
+    take(tmp_path / "run", store, rules)
+    assert not listed(store)["Patient/p3"].changed
+    assert worklist.missed(entry.id) is None
+    assert [one.what for one in worklist.history(entry.id)].count("not-found") == 1
+
+
+def test_an_older_run_does_not_miss_who_came_since(
+    population: Path, undisturbed: Path, store: Store, rules: Rules, tmp_path: Path
+) -> None:
+    files = {file.name: list(file.read_text().splitlines()) for file in population.iterdir()}
+    files["Condition.ndjson"] = [line for line in files["Condition.ndjson"] if "Patient/p3" not in line]
+    prescreened(ndjson_source(write(tmp_path / "without", files)), tmp_path / "run", task=KEEP)
+    begun(tmp_path / "run", NOW - timedelta(hours=1))
+    take(undisturbed, store, rules)
+    assert take(tmp_path / "run", store, rules).entries[NPC, "not found"] == 0
+    assert not listed(store)["Patient/p3"].changed
+
+
+def test_whose_disease_could_not_be_read_is_not_missed(
+    undisturbed: Path, store: Store, rules: Rules, tmp_path: Path
+) -> None:
+    take(undisturbed, store, rules)
+    out = shutil.copytree(undisturbed, tmp_path / "run")
+    chart = next(one for one in read_charts(out) if one.patient == "Patient/p3")
+    record = unpack(chart.body)
+    record = replace(
+        record,
+        resources={**record.resources, "Condition": ()},
+        reads={**record.reads, "Condition": Read.failed("HTTP 503")},
+    )
+    judged = rules.judge(record, rules.library, as_of=DAY, trials=[NPC]).to_json()
+    lines = [json.loads(line, parse_float=Decimal) for line in (out / "results.jsonl").read_text().splitlines()]
+    lines = [{**one, **judged} if one["patient"] == "Patient/p3" else one for one in lines]
+    (out / "results.jsonl").write_text("".join(f"{to_json(one)}\n" for one in lines))
+    kept = [line for line in (out / CHARTS).read_text().splitlines() if '"Patient/p3"' not in line]
+    (out / CHARTS).write_text("".join(f"{line}\n" for line in kept))
+    taken = take(out, store, rules)
+    assert (taken.left, taken.entries[NPC, "not found"]) == (1, 0)
+    assert not listed(store)["Patient/p3"].changed
+
+
+def test_a_run_that_does_not_say_when_it_began_is_older_than_any_hook_of_its_day(
+    population: Path, store: Store, rules: Rules, tmp_path: Path
+) -> None:
+    prescreened(ndjson_source(population), tmp_path / "run", task=KEEP)
+    take(tmp_path / "run", store, rules)
+    chart = next(one for one in read_charts(tmp_path / "run") if one.patient == "Patient/p0")
+    record = unpack(chart.body)
+    record = replace(record, resources={**record.resources, "Procedure": ()})
+    outcome = rules.judge(record, rules.library, as_of=DAY, trials=[NPC])
+    morning = datetime(2026, 2, 28, 11, tzinfo=UTC)  # the first of March, one in the morning, where a day begins first
+    other = open_store("sqlite://")
+    begun(tmp_path / "run", None)
+    attested = Attestation(NPC, "life-expectancy", "screening", Verdict.PASS, "Li", DAY, DAY)
+    outcome = rules.judge(record, rules.library, as_of=DAY, trials=[NPC], attested=[attested])
+    take_outcome(other.worklist, record, outcome, source="", now=morning, today=DAY, attested=[attested])
+    latest = listed(other)["Patient/p0"].latest
+    take(tmp_path / "run", other, rules)
+    assert listed(other)["Patient/p0"].latest == latest
+    other.close()
+
+
+def test_one_id_of_two_people_is_left_alone_where_no_server_is_named(
+    population: Path, undisturbed: Path, store: Store, rules: Rules, tmp_path: Path
+) -> None:
+    files = {file.name: list(file.read_text().splitlines()) for file in population.iterdir()}
+    patients = [json.loads(line) for line in files["Patient.ndjson"]]
+    files["Patient.ndjson"] = [
+        json.dumps({**one, "birthDate": "1950-01-02"} if one["id"] == "p3" else one) for one in patients
+    ]
+    prescreened(ndjson_source(write(tmp_path / "other", files)), tmp_path / "run", task=KEEP)
+    for source, alone in (("", 1), ("https://ehr.example/fhir", 0)):
+        take(undisturbed, store, rules, source=source)
+        before = {one.id: one for one in listed(store).values()}
+        taken = take(tmp_path / "run", store, rules, source=source)
+        assert (taken.another, taken.patients) == (alone, PATIENTS - alone)
+        if alone:
+            assert {one.id: one for one in listed(store).values()} == before
 
 
 def test_names_of_both_scripts_come_along(store: Store, rules: Rules, tmp_path: Path) -> None:
@@ -388,8 +487,9 @@ def test_the_commands(population: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "why"),
     [
-        (["--store", "sqlite://"], 12, "belongs to a running service"),
+        (["--server", "-", "--store", "sqlite://"], 12, "belongs to a running service"),
         (["--server", "ftp://x"], 12, "--server"),
+        ([], 2, "--server - where they name none"),
     ],
 )
 def test_wrong_options_of_take_are_told(
@@ -397,6 +497,18 @@ def test_wrong_options_of_take_are_told(
 ) -> None:
     told = cds("worklist", "take", undisturbed, *options, CDS_STORE=f"sqlite:///{tmp_path}/s.db")
     assert (told.exit_code, why in told.output) == (code, True), told.output
+
+
+def test_a_run_of_a_server_is_known_by_it(undisturbed: Path, store: Store, tmp_path: Path) -> None:
+    out = shutil.copytree(undisturbed, tmp_path / "run")
+    begun(out, NOW, server="https://ehr.example/fhir/")
+    for options, source in (([], "https://ehr.example/fhir"), (["--server", "-"], "")):
+        url = f"sqlite:///{tmp_path}/{len(source)}.db"
+        told = cds("worklist", "take", out, "--store", url, *options)
+        assert told.exit_code == 0, told.output
+        kept = open_store(url)
+        assert {one.person.source for one in listed(kept).values()} == {source}
+        kept.close()
 
 
 def test_an_empty_worklist_says_how_it_is_filled(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 import copy
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cds_service.evaluation.judge import judge
 from cds_service.facts.phrase import Phrase
+from cds_service.facts.record import RESOURCE_TYPES, Read
 from cds_service.gather.bundle import read_bundle
-from cds_service.screening.worklist.changes import Told, changes, differs
-from tests.property.drawn_charts import AS_OF, GOOD, INDUCED, as_json, bundle_of, patients
+from cds_service.screening.worklist.changes import Told, changes, differs, stands
+from tests.property.drawn_charts import AS_OF, GOOD, INDUCED, TRIAL, as_json, bundle_of, library, patients
 
 STALE_IN = 60
 
@@ -117,3 +120,69 @@ def test_the_age_of_the_day_is_no_change():
     bundle = bundle_of(GOOD)
     tomorrow = told(bundle, AS_OF + timedelta(days=1), "two")
     assert [c for c in changes(told(bundle), tomorrow) if c.criterion == "age"] == []
+
+
+# What takes the place of what stands.
+
+
+def read_badly(bundle, *lacking, kept=0, as_of=AS_OF):
+    """Return the judgement of a chart of which some types were not read, or only some of the first of each."""
+    record = read_bundle(bundle)
+    read = Read.incomplete("time-out") if kept else Read.failed("time-out")
+    record = replace(
+        record,
+        resources={name: found[:kept] if name in lacking else found for name, found in record.resources.items()},
+        reads={**record.reads, **dict.fromkeys(lacking, read)},
+    )
+    outcome = judge(record, library(), as_of=as_of, trials=[TRIAL])
+    told = outcome.to_json()["results"][0]
+    return {**told, "data": "two", "patient": outcome.patient, "unread": outcome.unread}
+
+
+@given(patients(), st.sets(st.sampled_from(RESOURCE_TYPES), min_size=1, max_size=3), st.integers(0, 2))
+@settings(max_examples=40, deadline=None)
+def test_a_read_that_broke_off_never_takes_the_place_of_a_whole_one_of_the_same_data(patient, lacking, kept):
+    bundle = bundle_of(patient)
+    whole, broken = told(bundle) | {"unread": {}}, read_badly(bundle, *lacking, kept=kept)
+    assert not stands(whole, broken)
+    assert stands(broken, whole)
+    assert stands(broken, broken)
+    assert stands(whole, whole)
+
+
+@pytest.mark.parametrize("lacking", ["Observation", "MedicationAdministration", "Procedure", "Condition"])
+def test_a_time_out_is_no_news_of_a_patient_after_five_cycles(lacking):
+    bundle = bundle_of(INDUCED)
+    whole, broken = told(bundle), read_badly(bundle, lacking)
+    assert (broken["status"], list(broken["unread"])) == ("needs-data", [lacking])
+    assert not stands(whole, broken)
+
+
+@pytest.mark.parametrize("value", [60, 130])
+def test_a_new_result_stands_though_something_else_timed_out(value):
+    whole = told(bundle_of(GOOD))
+    bundle = bundle_of({**GOOD, "hemoglobin": {"value": value}})
+    assert stands(whole, read_badly(bundle, "Procedure"))
+    assert differs(whole, read_badly(bundle, "Procedure"))
+    assert not stands(whole, read_badly(bundle, "Observation"))
+
+
+def test_a_result_struck_out_is_news_though_something_else_timed_out():
+    histologies = [*GOOD["histology"], {"code": "8071/3", "date": -1}]
+    whole = told(bundle_of({**GOOD, "histology": histologies}))
+    assert whole["status"] == "excluded"
+    assert stands(whole, read_badly(bundle_of(GOOD), "Procedure"))
+
+
+def test_what_is_decided_by_attestation_alone_is_no_news():
+    whole, broken = told(bundle_of(GOOD)), read_badly(bundle_of(GOOD), "Procedure")
+    by = {"by": "Dr Li", "on": "2026-03-01", "until": "2026-03-20"}
+    assert not stands(whole, _with(broken, "life-expectancy", verdict="pass", attested=by))
+
+
+def test_of_two_reads_that_broke_off_the_one_that_read_less_is_no_news():
+    low = {**GOOD, "hemoglobin": {"value": 60}}
+    first, second = read_badly(bundle_of(low), "Procedure"), read_badly(bundle_of(low), "Observation")
+    assert not stands(first, second)
+    assert not stands(first, read_badly(bundle_of(low), "Procedure", "Observation"))
+    assert stands(first, read_badly(bundle_of(GOOD), "Procedure"))

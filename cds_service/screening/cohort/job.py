@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ from cds_service.screening.cohort.plan import make_plan
 from cds_service.screening.cohort.put_together import put_together
 from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.cohort.served import fetch, patients_of
-from cds_service.screening.cohort.source import FolderSource, Source
+from cds_service.screening.cohort.source import FolderSource, ServerSource, Source
 from cds_service.screening.cohort.spread import sort_and_judge, spread_out
 from cds_service.screening.cohort.work import Bench, Work, worker_of
 
@@ -49,12 +49,14 @@ class Job:
         source: where patients come from.
         out: the run folder.
         since: an earlier run whose results may be taken over; None for none.
+        begun: the present instant, where it begins now.
     """
 
     task: Task
     source: Source
     out: Path
     since: Path | None = None
+    begun: datetime = field(default_factory=partial(datetime.now, UTC))
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ def identity(task: Task, source: Source) -> dict[str, Any]:
     }
 
 
+def _server_of(source: Source) -> str | None:
+    return source.server if isinstance(source, ServerSource) else None
+
+
 def day_of_run(out: Path) -> date | None:
     """Return the day of the run that a folder holds, so that it goes on with it after midnight; None for none.
 
@@ -128,7 +134,7 @@ def run(
     named = identity(job.task, job.source)
     try:
         with folder.locked():
-            folder.begin(named)
+            folder.begin(named, {"begun": job.begun.isoformat(), "server": _server_of(job.source)})
             if folder.finished:
                 shutil.rmtree(folder.work, ignore_errors=True)
                 return Finished(json.loads(folder.manifest.read_bytes()), already=True)

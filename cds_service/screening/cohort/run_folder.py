@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,19 @@ from cds_service.present.json_text import to_json
 from cds_service.screening.cohort.charts import CHARTS
 
 FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The beginning of a run, which no copy of its folder changes.
+
+    Args:
+        at: when; no chart of the run was read earlier. None where it is not known.
+        server: the FHIR base that was read, "" where none was.
+    """
+
+    at: datetime | None = None
+    server: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,15 +114,19 @@ class RunFolder:
         """Say whether a file may be there before the run has a name: a stopped run leaves a draft of it."""
         return name in (_LOCK, self.export.name) or name.startswith(f"{self.job.name}.")
 
-    def begin(self, job: Mapping[str, Any]) -> None:
+    def begin(self, job: Mapping[str, Any], begun: Mapping[str, str | None]) -> None:
         """Make the folder that of a job, or see that it is.
+
+        Args:
+            job: what the run is known by.
+            begun: what is told of its beginning; of a run that goes on, that of its first beginning stays.
 
         Raises:
             RequestError: it is another job's; what differs is named.
         """
         known = self.known_job()
         if known is None:
-            write_whole(self.job, to_json({"format": FORMAT, **job}, indent=1).encode() + b"\n")
+            write_whole(self.job, to_json({"format": FORMAT, **job, **begun}, indent=1).encode() + b"\n")
             self.work.mkdir(mode=0o700, exist_ok=True)
             return
         other = [name for name in job if known.get(name) != job[name]]
@@ -118,6 +136,16 @@ class RunFolder:
             )
         if not self.finished:
             self.work.mkdir(mode=0o700, exist_ok=True)
+
+    @property
+    def begun(self) -> Begun:
+        """When the run began, and what was read; nothing where the folder does not say."""
+        try:
+            body = json.loads(self.job.read_bytes())
+            at, server = datetime.fromisoformat(body["begun"]), str(body.get("server") or "")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Begun()
+        return Begun(at if at.tzinfo else None, server)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -93,7 +93,7 @@ class ServerSource:
     """A FHIR server.
 
     Args:
-        asked: of whom: what the run is known by (the server, and how patients are found).
+        asked: of whom: what the run is known by (a line for the server, then how patients are found).
         find: finds the patients.
         read: reads one patient: the record as a Bundle, "" when there is none, and what is incomplete, with why.
     """
@@ -107,6 +107,11 @@ class ServerSource:
     def fingerprint(self) -> str:
         """Another one means that other patients, or another server, are asked for."""
         return f"{self.kind} {hashlib.sha256(self.asked.encode()).hexdigest()}"
+
+    @property
+    def server(self) -> str:
+        """Its base URL."""
+        return self.asked.partition("\n")[0]
 
 
 def batches(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal
 
+from cds_service.facts.record import RESOURCE_TYPES
+
 What = Literal["status", "gate", "blocked", "criterion"]
 
 
@@ -90,6 +92,8 @@ class Change:
 
 
 _NONE: Final = Told()
+_DATING: Final = "Condition"  # the day from which staging, lesions and treatment count
+_TYPES: Final = frozenset({"Patient", *RESOURCE_TYPES})
 
 
 def differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -123,6 +127,62 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
         if _relied_on(was, verdict_alone=same) != _relied_on(now, verdict_alone=same):
             found.append(Change("criterion", name, was, now))
     return found
+
+
+def stands(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Say whether a newer screening takes the place of the one that stands: a read that broke off is no news.
+
+    One that read all that the standing one did always does. Another one does when it knows something of its own: a
+    criterion that is decided, by no attestation, on what the standing one does not say. A gate is never chosen anew by
+    it: treatments, or what dates the disease that they count from, may be among what was not read.
+
+    Args:
+        before: the screening that stands.
+        after: the newer one.
+    """
+    lacking = set(after.get("unread") or ()) - set(before.get("unread") or ())
+    if not lacking:
+        return True
+    if before.get("gate") != after.get("gate") or _DATING in lacking:
+        return False
+    olds = {str(one["id"]): one for one in before.get("criteria", ())}
+    patients = tuple(str(one.get("patient") or "") for one in (before, after))
+    return any(_knows(olds.get(str(one["id"]), {}), one, lacking, patients) for one in after.get("criteria", ()))
+
+
+def _knows(before: Mapping[str, Any], after: Mapping[str, Any], lacking: set[str], patients: tuple[str, ...]) -> bool:
+    """Say whether a criterion is decided on other values than before, for all that was not read."""
+    if after["verdict"] == "unknown" or after.get("attested"):
+        return False
+    # What nothing on record was missing for, only a person's word, is decided by what was not read, such as treatment.
+    if {one.get("reason") for one in before.get("reasons", ())} == {"clinician"}:
+        return False
+    then, now = (
+        {_recorded(value, patient): _text(value.get("date")) for value in one.get("evidence", ())}
+        for one, patient in zip((before, after), patients, strict=True)
+    )
+    partly = lacking | {""}
+    newest, other = max(then.values(), default=""), after["verdict"] != before.get("verdict")
+    # Where something it rested on was not read, an older value steps in for it: only a newer one is news then.
+    shaken = any(value[0] in partly for value in then)
+    for value, day in now.items():
+        if value not in then and value[0] in partly and other and day > newest:
+            return True
+        if value not in then and value[0] not in partly and (day > newest or not shaken):
+            return True
+    return not shaken and any(value not in now for value in then)
+
+
+def _recorded(evidence: Mapping[str, Any], patient: str) -> tuple[object, ...]:
+    """Return a value as it was recorded, and the type of its resource; not what was made of it."""
+    value = _value(evidence, patient)
+    return _typed(evidence), _number(value.value), value.unit, value.date
+
+
+def _typed(evidence: Mapping[str, Any]) -> str:
+    """Return the type of the resource behind a value; "" where its name does not tell."""
+    found = str(evidence.get("resource") or "").rsplit("/", 2)[-2:][0]
+    return found if found in _TYPES else ""
 
 
 _OF_TRIAL: Final[tuple[What, ...]] = ("status", "gate", "blocked")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from cds_service.evaluation.attested import Attestation, digest_of, in_force
@@ -13,7 +14,7 @@ from cds_service.gather.person_names import names_of
 from cds_service.gather.snapshot import pack
 from cds_service.present.cohort.ranking import trigger_of
 from cds_service.present.speaking import not_checked
-from cds_service.screening.worklist.changes import differs
+from cds_service.screening.worklist.changes import differs, stands
 from cds_service.store.worklist import Chart, NewScreening, Person
 from cds_service.store.worklist_store import WorklistStore
 
@@ -26,9 +27,12 @@ def take_outcome(
     source: str,
     now: datetime,
     anchor: date | None = None,
+    anchors: Mapping[str, date] = MappingProxyType({}),
     attested: Sequence[Attestation] = (),
     known: Collection[str] = (),
     who: str = "",
+    patience: float | None = None,
+    today: date | None = None,
 ) -> dict[str, str]:
     """Keep a judgement for each trial whose list the patient belongs on.
 
@@ -39,9 +43,12 @@ def take_outcome(
         source: FHIR base that the patient is known at, "" where nobody named one.
         now: the present instant.
         anchor: that it was judged with.
+        anchors: of the trials that were judged with another one.
         attested: that it was judged with.
         known: trials whose list the patient is on already: there a judgement is kept even when the trigger fails now.
         who: had it judged; "" for the service itself.
+        patience: seconds to wait for another writer, where it is not the usual.
+        today: the day that it is where the patient is; by default that of UTC.
 
     Returns:
         The entry's id, by trial; none when the patient belongs on no list.
@@ -59,7 +66,7 @@ def take_outcome(
             told[one.trial.id],
             patient=outcome.patient,
             as_of=outcome.as_of,
-            anchor=anchor,
+            anchor=anchors.get(one.trial.id, anchor),
             attested=attested,
             fingerprint=chart.fingerprint,
             unread=outcome.unread,
@@ -68,7 +75,15 @@ def take_outcome(
         for one in chosen
     ]
     return store.take(
-        person_of(record, source), Chart(chart.fingerprint, chart.body), screenings, differs=differs, now=now, who=who
+        person_of(record, source),
+        Chart(chart.fingerprint, chart.body),
+        screenings,
+        differs=differs,
+        stands=stands,
+        now=now,
+        who=who,
+        patience=patience,
+        today=today,
     )
 
 
@@ -93,6 +108,21 @@ def person_of(record: Record, source: str) -> Person:
         birth if isinstance(birth, str) else "",
         gender if isinstance(gender, str) else "",
     )
+
+
+def contradicts(known: Person, new: Person) -> bool:
+    """Say whether birth date or gender show that one id stands for two people.
+
+    Only where nobody names the server: there one id of two hospitals is one person to us. What a named server says of
+    its own patient is a correction.
+    """
+    if new.source:
+        return False
+    births = [one.birth_date.strip() for one in (known, new)]
+    genders = [one.gender.strip().casefold() for one in (known, new)]
+    # Part of a date, 1970-05, does not contradict the whole of it.
+    apart = not (births[0].startswith(births[1]) or births[1].startswith(births[0]))
+    return apart or (genders[0] != genders[1] and not {"", "unknown"} & set(genders))
 
 
 def screening_of(

@@ -1,8 +1,13 @@
-"""A criterion attested or withdrawn: the stored chart is judged again with what is in force, and the status follows."""
+"""A criterion attested or withdrawn: the stored chart is judged again with what is then in force; the status follows.
+
+It is judged before anything is written, and all is written at once: what fails leaves everything as it was.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from cds_service.errors import EditedMeanwhileError
 from cds_service.evaluation.attested import Attestation
@@ -10,14 +15,24 @@ from cds_service.gather.snapshot import unpack
 from cds_service.screening.patient import Rules
 from cds_service.screening.worklist.changes import differs
 from cds_service.screening.worklist.intake import screening_of
-from cds_service.store.worklist import Chart, Entry
+from cds_service.store.worklist import Again, Chart, Entry
 from cds_service.store.worklist_store import WorklistStore
+
+_TRIES: Final = 3
+"""A chart that comes while another is judged again: twice in a moment is rare already."""
 
 
 def attest(
-    store: WorklistStore, rules: Rules, entry: Entry, version: int, attestation: Attestation, *, now: datetime
+    store: WorklistStore,
+    rules: Rules,
+    entry: Entry,
+    version: int,
+    attestation: Attestation,
+    *,
+    now: datetime,
+    shown: int | None = None,
 ) -> Entry:
-    """Keep what a person attested, and judge again.
+    """Keep what a person attested, with the status that follows.
 
     Args:
         store: of the worklist.
@@ -26,22 +41,38 @@ def attest(
         version: that the person saw.
         attestation: of a criterion of the entry's trial.
         now: the present instant.
+        shown: id of the screening that the person saw.
 
     Returns:
         The entry, with the status that follows.
 
     Raises:
-        EditedMeanwhileError: somebody else edited the entry since; nothing was kept.
-        UnavailableError: the store is down.
+        EditedMeanwhileError: somebody else edited the entry since, or the patient stands at another gate; nothing was
+            kept.
+        UnavailableError: the store is down; nothing was kept.
     """
-    edited = store.attest(entry.id, version, attestation, now=now)
-    return _judged_again(store, rules, entry, edited, who=attestation.by, now=now)
+
+    def with_it(told: Sequence[Attestation]) -> list[Attestation]:
+        return [*_without(told, attestation.criterion, attestation.gate), attestation]
+
+    def keep(entry: Entry, again: Again | None) -> Entry:
+        return store.attest(entry.id, version, attestation, now=now, shown=shown, again=again, differs=differs)
+
+    return _at_once(store, rules, entry, with_it, keep)
 
 
 def withdraw(
-    store: WorklistStore, rules: Rules, entry: Entry, version: int, criterion: str, *, who: str, now: datetime
+    store: WorklistStore,
+    rules: Rules,
+    entry: Entry,
+    version: int,
+    criterion: str,
+    *,
+    who: str,
+    now: datetime,
+    shown: int | None = None,
 ) -> Entry:
-    """Take back what was attested of a criterion, and judge again.
+    """Take back what was attested of a criterion at the entry's gate, with the status that follows.
 
     Args:
         store: of the worklist.
@@ -51,30 +82,65 @@ def withdraw(
         criterion: its id.
         who: takes it back.
         now: the present instant.
+        shown: id of the screening that the person saw.
 
     Returns:
         The entry, with the status that follows.
 
     Raises:
-        EditedMeanwhileError: somebody else edited the entry since; nothing was taken back.
-        UnavailableError: the store is down.
+        EditedMeanwhileError: see :func:`attest`; nothing was taken back.
+        UnavailableError: the store is down; nothing was taken back.
     """
-    edited = store.withdraw(entry.id, version, criterion, who=who, now=now)
-    return _judged_again(store, rules, entry, edited, who=who, now=now)
+    gate = entry.latest.gate
+
+    def without_it(told: Sequence[Attestation]) -> list[Attestation]:
+        return _without(told, criterion, gate)
+
+    def keep(entry: Entry, again: Again | None) -> Entry:
+        return store.withdraw(
+            entry.id, version, criterion, gate=gate, who=who, now=now, shown=shown, again=again, differs=differs
+        )
+
+    return _at_once(store, rules, entry, without_it, keep)
+
+
+def _without(told: Sequence[Attestation], criterion: str, gate: str) -> list[Attestation]:
+    return [one for one in told if (one.criterion, one.gate) != (criterion, gate)]
+
+
+def _at_once(
+    store: WorklistStore,
+    rules: Rules,
+    entry: Entry,
+    then: Callable[[Sequence[Attestation]], list[Attestation]],
+    keep: Callable[[Entry, Again | None], Entry],
+) -> Entry:
+    """Judge the chart that stands and keep it with the edit; once more where another chart came in between."""
+    for _ in range(_TRIES):
+        again = _judged_again(store, rules, entry, then)
+        try:
+            return keep(entry, again)
+        except EditedMeanwhileError:
+            now = store.entry(entry.id)
+            # Nobody edited it and it is where it was: only its chart is newer.
+            same = now is not None and (now.version, now.latest.gate) == (entry.version, entry.latest.gate)
+            if now is None or not same or now.latest.id == entry.latest.id:
+                raise
+            entry = now
+    raise EditedMeanwhileError
 
 
 def _judged_again(
-    store: WorklistStore, rules: Rules, before: Entry, edited: Entry, *, who: str, now: datetime
-) -> Entry:
-    """Judge the entry's chart as of its own day, and keep the outcome as seen where a person saw all before it."""
-    last, person = edited.latest, edited.person
-    body = store.chart(edited.patient, last.fingerprint)
+    store: WorklistStore, rules: Rules, entry: Entry, then: Callable[[Sequence[Attestation]], list[Attestation]]
+) -> Again | None:
+    """Judge the entry's chart as of its own day with what will be in force; None where its chart is not kept."""
+    last, person = entry.latest, entry.person
+    body = store.chart(entry.patient, last.fingerprint)
     if body is None:
-        return edited
-    record = unpack(body)
-    attested = store.attestations(person.source, person.reference, last.as_of).get(edited.trial, ())
+        return None
+    attested = then(store.attestations(person.source, person.reference, last.as_of).get(entry.trial, ()))
     outcome = rules.judge(
-        record, rules.library, as_of=last.as_of, anchor=last.anchor, trials=[edited.trial], attested=attested
+        unpack(body), rules.library, as_of=last.as_of, anchor=last.anchor, trials=[entry.trial], attested=attested
     )
     screening = screening_of(
         outcome.to_json()["results"][0],
@@ -86,12 +152,4 @@ def _judged_again(
         unread=outcome.unread,
         site=outcome.site,
     )
-    store.take(person, Chart(last.fingerprint, body), [screening], differs=differs, now=now, who=who)
-    after = store.entry(edited.id) or edited
-    # What came besides, newer data that nobody looked at or other rules, stays to be seen.
-    if before.changed or not after.changed or after.latest.rules_digest != last.rules_digest:
-        return after
-    try:
-        return store.acknowledge(after.id, after.version, screening=after.latest.id, who=who, now=now)
-    except EditedMeanwhileError:
-        return store.entry(after.id) or after
+    return Again(last.id, Chart(last.fingerprint, body), screening)
