@@ -82,12 +82,13 @@ def _cards(services: Services, service: Service, hook: HookCall, caller: Caller,
     server = hook.fhir_server.base if hook.fhir_server else ""
     # Its pages exist in open mode only; elsewhere nobody could see or decide what would be kept.
     worklist = services.store.worklist if services.settings.mode == "open" else None
-    recalled = recall(worklist, server, f"Patient/{hook.patient_id}", as_of) if worklist else Recalled()
-    rules = recalled.judging(services.rules)
     ordered = hook.ordered
     drafts = read_drafts(ordered.bundle, hook.patient_id, ordered.selections) if ordered is not None else None
-    record = read_chart(hook.prefetch, rules.plan, hook.patient_id, client)
-    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), now, server, recalled.silent)
+    record = read_chart(hook.prefetch, services.rules.plan, hook.patient_id, client)
+    found_again = recall(worklist, server, record, as_of) if worklist else Recalled()
+    recalled, down = found_again or Recalled(), found_again is None
+    rules = recalled.judging(services.rules)
+    memory = Memory(services.store, tenant, service.id, kind_of(service.hook), now, server, recalled.silent, down)
     # Not the instance alone: from a client that uses one twice, feedback would mute another patient's trial.
     seed = uuid5(hook.instance, f"{service.id} {server} {hook.patient_id}")
     effects: tuple[Effect, ...] = ()
@@ -103,7 +104,7 @@ def _cards(services: Services, service: Service, hook: HookCall, caller: Caller,
         unread = ", ".join(f"{name} ({why})" for name, why in outcome.unread.items())
         log.warning("not read completely: %s", unread)
     cards = memory.keep(cards, outcome, effects)
-    if worklist is None:
+    if worklist is None or memory.down:
         return cards
     entries = keep(worklist, record, outcome, recalled, source=server, now=now)
     # In open mode a call is taken for this machine only (web/cors.py): Host cannot lead elsewhere.

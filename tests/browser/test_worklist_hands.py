@@ -113,6 +113,7 @@ def test_by_keyboard_from_the_list_to_an_attestation_and_back(house: House):
     page.keyboard.press("Enter")
     page.wait_for_url("**/worklist/")
     page.goto(LIST)
+    tab_to(page, "Patient")  # the first heading: in the list its keys act
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/entries/*")
@@ -163,7 +164,7 @@ def test_nobody_is_shut_out(house: House, axe: Path, locale: str, scheme: str):
     page.locator("form.stacked button").click()
     page.wait_for_url("**#people")
     house.hook(with_new_bilirubin())
-    page.goto(f"{address}?if-no-prior-treatment=pass")
+    page.goto(f"{address}?if-confirm-no-prior-treatment=pass")
     expect(page.locator("#changed")).to_be_visible()
     found += look(page, "entry")
     page.goto("/worklist/nothing")

@@ -85,6 +85,16 @@ def test_keys(open_page):
     page = open_page()
     page.goto(LIST)
     links = page.locator("#list tbody th a")
+    for place in ("#status-candidate", "#missing", "#filter-now", "#keys summary"):
+        page.locator(place).focus()
+        for key in "jk/?":
+            page.keyboard.press(key)
+            expect(page.locator(place)).to_be_focused()  # letters that are dictated do nothing
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    expect(links.nth(0)).not_to_be_focused()
+    expect(page.locator("#keys")).not_to_have_attribute("open", "")
+    page.locator("#list tbody td.state").nth(0).click()
     page.keyboard.press("j")
     expect(links.nth(0)).to_be_focused()
     page.keyboard.press("ArrowDown")
@@ -94,6 +104,7 @@ def test_keys(open_page):
     expect(links.nth(0)).to_be_focused()
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_have_attribute("open", "")
+    page.keyboard.press("Escape")  # back to the list
     page.keyboard.press("/")
     expect(page.locator("#find-text")).to_be_focused()
     page.keyboard.type("j/k?")  # in a field they are letters

@@ -265,7 +265,7 @@ ELSEWHERE = (
         "503: no page of a patient is shown, nothing is changed, no file leaves; recovers by itself",
         "on the worklist's pages: that looks at patients cannot be noted; cards come as ever",
         "the store failed",
-        ("unit/test_worklist_pages.py::test_nothing_is_shown_or_changed_while_the_audit_cannot_be_written",),
+        ("worklist/test_worklist_faults.py::test_nothing_is_shown_or_changed_while_the_audit_cannot_be_written",),
     ),
 )
 

@@ -23,10 +23,10 @@ from cds_service.logic.truth import State
 from cds_service.present.cards import make_cards
 from cds_service.present.overrides import HL7, MOST_CRITERIA, NOT_FIT, OWN, override_reasons
 from cds_service.screening.marks import changed, marks_of
-from cds_service.screening.memory import OTHER, Memory, Told, kind_of, patient_key, take_feedback, tenant_key
+from cds_service.screening.memory import OTHER, Memory, Told, kind_of, take_feedback, tenant_key
 from cds_service.screening.muting import HL7_REASONS
 from cds_service.screening.patient import Rules, screen_bundle
-from cds_service.store import Answer, CardFeedback, Kind, Store, open_store
+from cds_service.store import Answer, CardFeedback, Kind, Store, open_store, patient_key
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = sorted(path.parent.name for path in (ROOT / "fhir_examples" / "patients").glob("*/bundle.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from cds_service.web import create_app
 from cds_service.web.example_stories import EXAMPLES, example_stories
 from cds_service.web.markdown_tree import markdown_tree
+from cds_service.web.simulator_words import TEMPLATES
 
 STATIC = Path(__file__).resolve().parents[2] / "cds_service" / "web" / "static" / "simulator"
 ADDRESSES = ("/simulator", "/simulator/setup", "/simulator/stories/candidate", "/simulator/static/main.js")
@@ -201,3 +203,37 @@ def test_the_orders_are_drafts_of_nobody_with_codes():
         assert order["resource"]["status"] == "draft"
         assert "subject" not in order["resource"]
         assert order["label"]
+
+
+def test_every_word_of_the_scripts_is_brought_along():
+    scripts = [path.read_text(encoding="utf-8") for path in STATIC.glob("*.js")]
+    said = {word for text in scripts for word in re.findall(r'\bt\(\s*"((?:[^"\\]|\\.)*)"', text)}
+    assert not [text for text in scripts if re.search(r"\bt\(\s*[`']", text)]
+    labels = {order["label"] for order in json.loads((STATIC / "orders.json").read_text(encoding="utf-8"))["orders"]}
+    assert said | labels == set(TEMPLATES)
+
+
+def test_the_page_speaks_the_language_of_its_address_or_its_reader(client):
+    def words(page: str) -> dict[str, str]:
+        found = re.search(r'data-words="([^"]*)"', page)
+        assert found is not None
+        return json.loads(unescape(found[1]))
+
+    for address, header, tag in (
+        ("/simulator", "", "en"),
+        ("/simulator", "zh-CN", "zh-Hans"),
+        ("/simulator?lang=zh", "en", "zh-Hans"),
+    ):
+        answer = client.get(address, headers={"Accept-Language": header})
+        assert answer.headers["Content-Language"] == tag
+        page = answer.get_data(as_text=True)
+        assert f'<html lang="{tag}">' in page
+        assert ("电子病历模拟器" in page) is (tag == "zh-Hans")
+        assert words(page).get("Sex") == ("性别" if tag == "zh-Hans" else None)
+
+
+def test_the_index_speaks_chinese_too(client):
+    page = client.get("/?lang=zh").get_data(as_text=True)
+    assert '<html lang="zh-Hans">' in page
+    assert "排除标准未编码" in page
+    assert "exclusion criteria not encoded" in client.get("/").get_data(as_text=True)

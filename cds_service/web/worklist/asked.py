@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from typing import Final
 
@@ -12,10 +13,8 @@ from werkzeug.datastructures import MultiDict
 from cds_service.errors import RequestError
 from cds_service.facts.phrase import say
 from cds_service.present.safe_text import plain
+from cds_service.store.worklist import MOST_NOTE, MOST_REASON
 
-NAME: Final = 80
-LINE: Final = 500
-NOTE: Final = 4000
 TOKEN: Final = "csrf_token"  # noqa: S105  the name of a field
 # What people read of a field; the others are of addresses and hidden.
 LABELS: Final = {
@@ -70,7 +69,9 @@ def only(known: frozenset[str] = frozenset(), prefix: str | None = None) -> None
     raise RequestError(say("The address has a parameter that this page does not know. Leave it out."), field="query")
 
 
-def line(name: str, most: int = LINE, *, required: bool = False, source: MultiDict[str, str] | None = None) -> str:
+def line(
+    name: str, most: int = MOST_REASON, *, required: bool = False, source: MultiDict[str, str] | None = None
+) -> str:
     """Return a field of the form as one line of visible characters, "" when it is empty.
 
     Args:
@@ -85,13 +86,14 @@ def line(name: str, most: int = LINE, *, required: bool = False, source: MultiDi
     found = _one(name, source)
     if len(found) > most:
         raise RequestError(say("{field}: at most {most} characters.", field=label(name), most=most), field=name)
-    text = plain(found, most)
+    # One name written in two ways would be two people.
+    text = plain(unicodedata.normalize("NFC", found), most)
     if required and not text:
         raise RequestError(say("{field}: this must be filled in.", field=label(name)), field=name)
     return text
 
 
-def lines(name: str, most: int = NOTE) -> str:
+def lines(name: str, most: int = MOST_NOTE) -> str:
     """Return a field of several lines, each of visible characters.
 
     Raises:

@@ -1,45 +1,35 @@
 """What people do with an entry: decide, note, assign, say that they saw, attest and withdraw. Nothing typed is lost.
 
-Every form names the version of the entry that its page showed. Where somebody else was faster, where a field is wrong,
-or where nobody said who they are, the answer holds what was typed, to be sent again.
+Every form names the version of the entry and the screening that its page showed. Where somebody else was faster, where
+a field is wrong, nobody said who they are, or the store is down, the answer holds what was typed, to be sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from flask import Blueprint, Response, request
 
 from cds_service.bootstrap import Services
-from cds_service.errors import EditedMeanwhileError, RequestError
+from cds_service.errors import EditedMeanwhileError, RequestError, UnavailableError
 from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import Verdict
+from cds_service.facts import shown
 from cds_service.facts.phrase import say
 from cds_service.screening.worklist import rejudge
+from cds_service.screening.worklist.changes import differs
 from cds_service.screening.worklist.opened import open_entry
-from cds_service.store.worklist import Entry, EntryState, Event
-from cds_service.web.worklist.asked import (
-    LINE,
-    NAME,
-    choice,
-    day,
-    entry_id,
-    label,
-    line,
-    lines,
-    nothing_here,
-    number,
-    only,
-)
-from cds_service.web.worklist.retyped import Retyped, again
+from cds_service.store.worklist import MOST_NAME, MOST_REASON, Entry, EntryState, Event
+from cds_service.web.worklist.asked import choice, day, entry_id, label, line, lines, nothing_here, number, only
+from cds_service.web.worklist.retyped import Retyped, again, unkept
 from cds_service.web.worklist.shown import call_me, go_on, who
 
 _STATES: Final = tuple(one.value for one in EntryState)
 # What raises the version, and so is what somebody else did meanwhile.
 _EDITS: Final = frozenset({"decided", "assigned", "attested", "withdrawn", "seen"})
-_REASON: Final = 2000
 
 Act = Callable[[Services, Entry, str], object]
 """Reads its fields from the form and does it, as a person."""
@@ -51,7 +41,7 @@ class _Door:
 
     Args:
         act: does it.
-        fields: of its form, besides version, token and name.
+        fields: of its form, besides version, screening, token and name.
         place: on the entry's page, where to go on.
     """
 
@@ -67,14 +57,22 @@ def add(blueprint: Blueprint, services: Services) -> None:
 
 
 def _view(services: Services, name: str, door: _Door) -> Callable[[str], Response]:
+    fields = (*door.fields, "screening")
+
     def view(entry: str) -> Response:
         only()
-        found = services.store.worklist.entry(entry_id(entry))
+        try:
+            return edited(entry_id(entry))
+        except UnavailableError:
+            return unkept(services, name, fields, entry)
+
+    def edited(entry: str) -> Response:
+        found = services.store.worklist.entry(entry)
         if found is None:
             raise nothing_here()
-        retyped = Retyped(found, name, door.fields)
+        retyped = Retyped(found, name, fields)
         try:
-            person = who() or line("who", NAME)
+            person = who() or line("who", MOST_NAME)
             if not person:
                 message = say("Say who you are first: it is kept with what you do.")
                 return again(services, retyped, message, ask_name=True)
@@ -82,10 +80,15 @@ def _view(services: Services, name: str, door: _Door) -> Callable[[str], Respons
             door.act(services, found, person)
         except EditedMeanwhileError:
             now = services.store.worklist.entry(found.id) or found
+            retyped = replace(retyped, entry=now)
+            if request.form.get("version") == str(now.version):
+                message = say(
+                    "Newer data put the patient at another point of the trial while you had the page open. Nothing of "
+                    "yours was kept: look at the patient's page first."
+                )
+                return again(services, retyped, message, status=409)
             message = say("Somebody else changed this entry while you had it open. Nothing of yours was kept yet.")
-            return again(
-                services, Retyped(now, name, door.fields), message, status=409, meanwhile=_meanwhile(services, now)
-            )
+            return again(services, retyped, message, status=409, meanwhile=_meanwhile(services, now))
         except RequestError as error:
             if error.status != 400:
                 raise
@@ -103,14 +106,21 @@ def _meanwhile(services: Services, entry: Entry) -> list[Event]:
     return done[: max(since, 0)]
 
 
+def _shown() -> int | None:
+    """Return the screening that the form's page showed."""
+    return number("screening", default=0) or None
+
+
 def _decide(services: Services, entry: Entry, person: str) -> None:
-    state, reason = choice("state", _STATES), line("reason", _REASON)
-    criterion = line("criterion", NAME)
+    state, reason = choice("state", _STATES), line("reason", MOST_REASON)
+    criterion = line("criterion", MOST_NAME)
     trial = services.rules.library.trials.get(entry.trial)
     if criterion and (trial is None or criterion not in {one.id for one in trial.criteria}):
         raise RequestError(
             say("{field}: this trial has no such criterion.", field=label("criterion")), field="criterion"
         )
+    if state != EntryState.NOT_SUITABLE:
+        criterion = ""  # the form still holds the one of before: nobody is contacted because of a criterion
     if state == EntryState.NOT_SUITABLE and not (reason or criterion):
         message = say('For "not suitable" name the criterion, or give a reason.')
         raise RequestError(message, field="reason")
@@ -122,30 +132,43 @@ def _decide(services: Services, entry: Entry, person: str) -> None:
         reason=reason,
         who=person,
         now=services.now(),
+        shown=_shown(),
+        differs=differs,
     )
 
 
 def _note(services: Services, entry: Entry, person: str) -> None:
-    services.store.worklist.note(entry.id, text=lines("text"), who=person, now=services.now())
+    services.store.worklist.note(
+        entry.id, text=lines("text"), who=person, now=services.now(), shown=_shown(), differs=differs
+    )
 
 
 def _assign(services: Services, entry: Entry, person: str) -> None:
     services.store.worklist.assign(
-        entry.id, number("version"), assignee=line("assignee", NAME), who=person, now=services.now()
+        entry.id,
+        number("version"),
+        assignee=line("assignee", MOST_NAME),
+        who=person,
+        now=services.now(),
+        shown=_shown(),
+        differs=differs,
     )
 
 
 def _acknowledge(services: Services, entry: Entry, person: str) -> None:
     services.store.worklist.acknowledge(
-        entry.id, number("version"), screening=number("screening"), who=person, now=services.now()
+        entry.id, number("version"), screening=number("screening"), who=person, now=services.now(), differs=differs
     )
 
 
 def _attest(services: Services, entry: Entry, person: str) -> None:
-    criterion, verdict = line("criterion", NAME, required=True), choice("verdict", ("pass", "fail"))
-    until, reason, today = day("until"), line("reason", LINE), services.clock()
+    criterion, verdict = line("criterion", MOST_NAME, required=True), choice("verdict", ("pass", "fail"))
+    until, reason, today = day("until"), line("reason", MOST_REASON), services.clock()
     if until < today:
         raise RequestError(say("{field}: not a day that has passed.", field=label("until")), field="until")
+    if until > (last := _a_year_after(today)):
+        message = say("{field}: at the latest {day}, a year from now.", field=label("until"), day=shown.day(last))
+        raise RequestError(message, field="until")
     outcome = open_entry(services.store.worklist, services.rules, entry).outcome
     asked = {one.criterion.id for one in outcome.criteria if one.for_a_person or one.attested is not None}
     if criterion not in asked:
@@ -154,11 +177,27 @@ def _attest(services: Services, entry: Entry, person: str) -> None:
         )
         raise RequestError(message, field="criterion")
     attestation = Attestation(entry.trial, criterion, entry.latest.gate, Verdict(verdict), person, today, until, reason)
-    rejudge.attest(services.store.worklist, services.rules, entry, number("version"), attestation, now=services.now())
+    rejudge.attest(
+        services.store.worklist,
+        services.rules,
+        entry,
+        number("version"),
+        attestation,
+        now=services.now(),
+        shown=_shown(),
+    )
+
+
+def _a_year_after(start: date) -> date:
+    """Return the last day that an attestation may name: what a person knows of a patient grows old, too."""
+    try:
+        return start.replace(year=start.year + 1)
+    except ValueError:  # 29 February
+        return start.replace(year=start.year + 1, day=28)
 
 
 def _withdraw(services: Services, entry: Entry, person: str) -> None:
-    criterion = line("criterion", NAME, required=True)
+    criterion = line("criterion", MOST_NAME, required=True)
     rejudge.withdraw(
         services.store.worklist,
         services.rules,
@@ -167,6 +206,7 @@ def _withdraw(services: Services, entry: Entry, person: str) -> None:
         criterion,
         who=person,
         now=services.now(),
+        shown=_shown(),
     )
 
 
@@ -174,7 +214,7 @@ _DOORS: Final[Mapping[str, _Door]] = {
     "decision": _Door(_decide, ("state", "criterion", "reason"), "people"),
     "note": _Door(_note, ("text",), "people"),
     "assignee": _Door(_assign, ("assignee",), "people"),
-    "seen": _Door(_acknowledge, ("screening",), "main"),
+    "seen": _Door(_acknowledge, (), "main"),
     "attest": _Door(_attest, ("criterion", "verdict", "until", "reason"), "confirm"),
     "withdraw": _Door(_withdraw, ("criterion",), "confirm"),
 }

@@ -9,20 +9,23 @@ from flask import Blueprint, Response, request
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
+from cds_service.evaluation import what_if
 from cds_service.evaluation.outcome import TrialOutcome
 from cds_service.facts.phrase import say
 from cds_service.present.pages.entry_view import EntryView, entry_view
-from cds_service.present.pages.people import event_rows, person_row
+from cds_service.present.pages.people import at_words, event_rows, person_row
 from cds_service.present.worklist.rows import fact_name, status_mark, status_words
 from cds_service.screening.worklist.opened import OpenedEntry, open_entry, suppose
 from cds_service.store.worklist import Entry
-from cds_service.web.worklist.asked import entry_id, nothing_here, only
+from cds_service.web.worklist.asked import entry_id, nothing_here, number, only
 from cds_service.web.worklist.query import LANG
 from cds_service.web.worklist.shown import address, noted, page, reader
 
 IF: Final = "if-"
 _VALUE: Final = 40  # characters of a supposed value
 _LATELY: Final = 6
+_ROWS: Final = 100  # of a history, on a page
+_OLDER: Final = ("before", "judged-before")  # the number of an event, the id of a judgement
 _DIGEST: Final = 19  # "sha256:" and twelve digits
 
 
@@ -33,7 +36,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
     def entry(entry: str) -> Response:
         only(frozenset({LANG}), prefix=IF)
         found = there(services, entry)
-        supposed = _supposed()
+        supposed = _supposed(services, found.trial)
         noted(services, "supposed" if supposed else "entry", entry_id=found.id, names=" ".join(sorted(supposed)))
         opened, spoken = _open(services, found), reader(services)
         fault = ""
@@ -44,6 +47,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
                 raise
             fault, view = error.args[0], _view(services, opened, supposed)
         known = services.rules.library.trials.get(found.trial)
+        missed = services.store.worklist.missed(found.id) if found.changed else None
         return page(
             services,
             "entry.html",
@@ -53,7 +57,8 @@ def add(blueprint: Blueprint, services: Services) -> None:
             view=view,
             fault=fault,
             person=person_row(found.person, spoken),
-            events=event_rows(services.store.worklist.history(found.id)[:_LATELY], known, spoken),
+            missed=[one.told for one in event_rows([missed] if missed else [], known, spoken)],
+            events=event_rows(services.store.worklist.history(found.id, limit=_LATELY), known, spoken),
             same_rules=opened.same_rules,
         )
 
@@ -76,14 +81,18 @@ def add(blueprint: Blueprint, services: Services) -> None:
 
     @blueprint.get("/entries/<entry>/history")
     def history(entry: str) -> Response:
-        only(frozenset({LANG}))
+        only(frozenset({*_OLDER, LANG}))
+        before, judged_before = (number(one, least=1, source=request.args, default=0) for one in _OLDER)
         found = there(services, entry)
         noted(services, "history", entry_id=found.id)
-        library, spoken = services.rules.library, reader(services)
+        library, spoken, store = services.rules.library, reader(services), services.store.worklist
+        events = store.history(found.id, limit=_ROWS + 1, before=before or None)
+        judged = store.screenings(found.id, limit=_ROWS + 1, before=judged_before or None)
         screenings = [
             {
                 "as_of": one.as_of,
-                "taken": one.taken,
+                "anchor": one.anchor,
+                "taken": at_words(one.taken, spoken),
                 "status": one.status,
                 "mark": status_mark(one.status),
                 "words": status_words(one.status),
@@ -93,7 +102,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
                 "digest": one.rules_digest[:_DIGEST],
                 "seen": one.id == found.seen,
             }
-            for one in services.store.worklist.screenings(found.id)
+            for one in judged[:_ROWS]
         ]
         return page(
             services,
@@ -102,8 +111,10 @@ def add(blueprint: Blueprint, services: Services) -> None:
             entry=found,
             back=address("entry", entry=found.id),
             person=person_row(found.person, spoken),
-            events=event_rows(services.store.worklist.history(found.id), library.trials.get(found.trial), spoken),
+            events=event_rows(events[:_ROWS], library.trials.get(found.trial), spoken),
+            older=events[_ROWS - 1].number if len(events) > _ROWS else None,
             screenings=screenings,
+            judged_before=judged[_ROWS - 1].id if len(judged) > _ROWS else None,
         )
 
 
@@ -135,6 +146,7 @@ def _view(
         opened.seen,
         reader(services),
         today=services.clock(),
+        anchor=opened.entry.latest.anchor,
         changes=opened.changes,
         supposable=opened.supposable,
         supposed=supposed,
@@ -143,16 +155,23 @@ def _view(
     )
 
 
-def _supposed() -> dict[str, str]:
+def _supposed(services: Services, trial: str) -> dict[str, str]:
     """Return what is supposed, by name, as typed; what was left empty is not.
 
+    The audit keeps the names for ever, so each is one of the trial's own.
+
     Raises:
-        RequestError: a value is too long or there twice.
+        RequestError: the trial knows no such name; or a value is too long or there twice.
     """
+    library = services.rules.library
+    known = what_if.names(library.trials[trial], library) if trial in library.trials else frozenset()
     found: dict[str, str] = {}
     for name, values in request.args.lists():
         if not name.startswith(IF):
             continue
+        if name.removeprefix(IF) not in known:
+            message = say("The address supposes something that this trial does not ask about.")
+            raise RequestError(message, field="if")
         if len(values) > 1 or len(values[0]) > _VALUE:
             message = say("A supposed value is given once, with at most {most} characters.", most=_VALUE)
             raise RequestError(message, field="if")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Final
@@ -16,13 +16,13 @@ from cds_service.facts.phrase import say
 from cds_service.present.cohort.pseudonyms import coded
 from cds_service.present.worklist.export_bundle import write_fhir
 from cds_service.present.worklist.export_table import Export, write_csv, write_xlsx
-from cds_service.store.worklist import Entry, Wanted
+from cds_service.store.worklist import MOST_NAME, MOST_REASON, Entry, Wanted
 from cds_service.web.worklist import query
-from cds_service.web.worklist.asked import LINE, NAME, choice, line, only
+from cds_service.web.worklist.asked import choice, line, only
 from cds_service.web.worklist.shown import address, call_me, known_trial, noted, page, reader, title_of, who
 
 _CODES: Final = "pseudonyms"
-_PAGE: Final = 500  # entries read at a time
+_PAGE: Final = 100  # entries read at a time
 _TYPES: Final = {
     "csv": ("text/csv; charset=utf-8", "csv"),
     "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
@@ -38,19 +38,24 @@ def add(blueprint: Blueprint, services: Services) -> None:
     def export(trial: str) -> Response:
         only(query.PARAMETERS | {query.LANG})
         known_trial(services, trial)
-        return _form(services, trial, query.read(request.args))
+        return _form(services, trial, _wanted(services, trial))
 
     @blueprint.post("/trials/<trial>/export")
     def exported(trial: str) -> Response:
         only(query.PARAMETERS)
         known_trial(services, trial)
-        wanted = query.read(request.args)
+        wanted = _wanted(services, trial)
         try:
             return _file(services, trial, wanted)
         except RequestError as error:
             if error.status != 400:
                 raise
             return _form(services, trial, wanted, fault=error.args[0])
+
+
+def _wanted(services: Services, trial: str) -> Wanted:
+    counts = services.store.worklist.counts(trial)
+    return replace(query.read(request.args, counts, services.rules.library), today=services.clock())
 
 
 def _form(services: Services, trial: str, wanted: Wanted, fault: str = "") -> Response:
@@ -67,7 +72,7 @@ def _form(services: Services, trial: str, wanted: Wanted, fault: str = "") -> Re
         total=services.store.worklist.entries(trial, wanted=replace(wanted, page=1, size=1)).total,
         all_of_them=services.store.worklist.counts(trial).total,
         formats=[(one, _WORDS[one]) for one in _formats(services, trial)],
-        typed={name: request.form.get(name, "")[:LINE] for name in ("reason", "format", "names", "who")},
+        typed={name: request.form.get(name, "")[:MOST_REASON] for name in ("reason", "format", "names", "who")},
     )
 
 
@@ -81,12 +86,14 @@ def _formats(services: Services, trial: str) -> tuple[str, ...]:
 
 def _file(services: Services, trial: str, wanted: Wanted) -> Response:
     kind = choice("format", _formats(services, trial))
-    why, named = line("reason", LINE, required=True), choice("names", ("", "1")) == "1"
-    person = who() or line("who", NAME)
+    why, named = line("reason", MOST_REASON, required=True), choice("names", ("", "1")) == "1"
+    person = who() or line("who", MOST_NAME)
     if not person:
         raise RequestError(say("Say who you are first: it is kept with what you do."), field="who")
     call_me(person)
-    entries = list(_entries(services, trial, wanted))
+    if not named and wanted.sort == "name":
+        wanted = replace(wanted, sort="rank", descending=False)  # the order of names would tell something of them
+    ids = services.store.worklist.ids(trial, wanted=wanted, by_name=named)
     # Whose data leaves, by ids of ours, before it leaves.
     noted(
         services,
@@ -96,11 +103,12 @@ def _file(services: Services, trial: str, wanted: Wanted) -> Response:
         names=int(named),
         reason=why,
         query=query.written(replace(wanted, page=1)),
-        number=len(entries),
-        entries=" ".join(one.id for one in entries),
+        number=len(ids),
+        entries=" ".join(ids),
     )
+    entries = _entries(services, ids)
     now, library, translate = services.now(), services.rules.library, reader(services).translate
-    taken = Export(trial, person, now, why, named, coded(services.store.secret(_CODES)))
+    taken = Export(trial, person, now, services.clock(), why, named, coded(services.store.secret(_CODES)))
     file = io.BytesIO()
     if kind == "csv":
         write_csv(file, taken, entries, library, translate)
@@ -115,15 +123,7 @@ def _file(services: Services, trial: str, wanted: Wanted) -> Response:
     return response
 
 
-def _entries(services: Services, trial: str, wanted: Wanted) -> Iterator[Entry]:
-    """Yield all that is wanted, in order. Between two pages the list may move: nobody is given twice."""
-    seen: set[str] = set()
-    number, pages = 1, 1
-    while number <= pages:
-        found = services.store.worklist.entries(trial, wanted=replace(wanted, page=number, size=_PAGE))
-        pages = found.pages
-        for one in found.entries:
-            if one.id not in seen:
-                seen.add(one.id)
-                yield one
-        number += 1
+def _entries(services: Services, ids: Sequence[str]) -> Iterator[Entry]:
+    """Yield entries in order, with a few in memory at a time: each holds all of its judgement."""
+    for first in range(0, len(ids), _PAGE):
+        yield from services.store.worklist.some(ids[first : first + _PAGE])

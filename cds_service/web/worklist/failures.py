@@ -43,10 +43,7 @@ def register(blueprint: Blueprint, services: Services) -> None:
     """Let the errors of a blueprint be pages."""
 
     def told(status: int, message: str, then: str) -> Response:
-        # The frame asks for a session and a language; where the store is down there may be no session.
-        return page(
-            services, "error.html", status=status, message=message, then=then, number=correlation_id(), failed=status
-        )
+        return _told(services, status, message, then)
 
     @blueprint.errorhandler(RequestError)
     def request_error(error: RequestError) -> Response:
@@ -54,10 +51,8 @@ def register(blueprint: Blueprint, services: Services) -> None:
         return told(error.status, message, _HOME if error.status == 404 else _BACK)
 
     @blueprint.errorhandler(UnavailableError)
-    def unavailable(error: UnavailableError) -> Response:
-        response = told(503, _DOWN, _NOT_UNSEEN)
-        response.headers["Retry-After"] = "1"
-        return response
+    def down(error: UnavailableError) -> Response:
+        return unavailable(services)
 
     @blueprint.errorhandler(CSRFError)
     def forged(error: CSRFError) -> Response:
@@ -81,3 +76,23 @@ def register(blueprint: Blueprint, services: Services) -> None:
     @blueprint.get("/<path:nothing>")
     def nothing_here(nothing: str) -> Response:
         return told(404, _NOT_FOUND, _HOME)
+
+
+def unavailable(services: Services, **given: Any) -> Response:
+    """Say that the store is down.
+
+    Args:
+        services: for the reader's language.
+        given: a form that was sent, to be handed back: ``fields``, ``version``, and where ``to`` send it again.
+    """
+    response = _told(services, 503, _DOWN, _NOT_UNSEEN, **given)
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _told(services: Services, status: int, message: str, then: str, **given: Any) -> Response:
+    # The frame asks for a session and a language; where the store is down there may be no session.
+    number = correlation_id()
+    return page(
+        services, "error.html", status=status, message=message, then=then, number=number, failed=status, **given
+    )

@@ -5,6 +5,7 @@ Nothing of it touches an address outside of the worklist: no hook answer sets a 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import Blueprint, Flask, Request, Response, g, request
@@ -28,6 +29,9 @@ _ONCE_MORE: Final = """<!doctype html>
 <body><p><a href="">Continue</a> · <a href="" lang="zh-Hans">继续</a></p></body>
 </html>
 """
+# Where a browser puts what it asks for, if not into a window: none of our pages asks for another so.
+_PARTS: Final = frozenset({"iframe", "frame", "object", "embed", "image"})
+_LIFETIME: Final = timedelta(hours=8)  # of a session, after a name or a language was given: a working day
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -75,6 +79,7 @@ def protect(app: Flask, blueprint: Blueprint, services: Services) -> None:
         services: for the store, which holds the secret.
     """
     app.session_interface = _Sessions(services)
+    app.permanent_session_lifetime = _LIFETIME  # the signature's, too; the cookie itself ends with the browser
     # Asked for by _refuse, for this blueprint: not for hooks. A token lives as long as its session: a page may stay
     # open all day. Whence a form comes is told by Origin: Referer may be left out.
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)
@@ -82,6 +87,9 @@ def protect(app: Flask, blueprint: Blueprint, services: Services) -> None:
 
     @blueprint.before_request
     def refuse() -> Response | None:
+        # Before any view: what nobody looks at is not noted, lest a page anywhere fills the audit with pictures.
+        if _unseen():
+            return Response("Open this page in a window of its own.\n", 403, content_type="text/plain; charset=utf-8")
         if "session_fault" in g:
             raise g.session_fault
         if _from_elsewhere():
@@ -102,6 +110,20 @@ def protect(app: Flask, blueprint: Blueprint, services: Services) -> None:
         # With "no-referrer" browsers send "Origin: null" with our own forms. Addresses hold random ids only.
         response.headers["Referrer-Policy"] = "same-origin"
         return response
+
+
+def _unseen() -> bool:
+    """Say whether a page of ours is asked for by another one as a part of itself, or by another site's script.
+
+    Browsers tell it; links that lead here, and our own stylesheets and pictures, are none of it.
+    """
+    if request.endpoint == f"{request.blueprint}.static":
+        return False
+    headers = request.headers
+    elsewhere = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    return headers.get("Sec-Fetch-Dest") in _PARTS or (
+        elsewhere and headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    )
 
 
 def _from_elsewhere() -> bool:

@@ -17,12 +17,13 @@ from cds_service.present.cohort import words as cohort_words
 from cds_service.present.cohort.funnel import from_json
 from cds_service.present.cohort.page_parts import BAR_WIDTH, Key, shown_funnel
 from cds_service.present.cohort.run_folder import WRONG_SHAPE
+from cds_service.present.pages.words import LAPSED_MARK
 from cds_service.present.worklist import words
 from cds_service.present.worklist.rows import fact_name, row, status_mark, status_words
-from cds_service.store.worklist import Counts, EntryPage, EntryState, Wanted
+from cds_service.store.worklist import MOST_NAME, Counts, EntryPage, EntryState, Wanted
 from cds_service.trials.model import Library
 from cds_service.web.worklist import query
-from cds_service.web.worklist.asked import NAME, line, only
+from cds_service.web.worklist.asked import line, only
 from cds_service.web.worklist.shown import address, known_trial, noted, page, reader, title_of
 
 _HEADINGS: Final = {
@@ -64,7 +65,8 @@ def add(blueprint: Blueprint, services: Services) -> None:
     @blueprint.get("/")
     def trials() -> Response:
         only(frozenset({query.LANG}))
-        lines = [_summary(services, name) for name in _trials(services)]
+        # Trials that have patients first: the others are only to be known of.
+        lines = sorted((_summary(services, name) for name in _trials(services)), key=lambda one: not one["total"])
         return page(
             services,
             "trials.html",
@@ -76,7 +78,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
     @blueprint.get("/trials/<trial>")
     def entries(trial: str) -> Response:
         only(query.PARAMETERS | {query.LANG})
-        return _list(services, trial, query.read(request.args))
+        return _list(services, trial, request.args)
 
     @blueprint.post("/trials/<trial>")
     def find(trial: str) -> Response:
@@ -85,7 +87,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
         source = MultiDict(parse_qsl(line("query", 2000)))
         if not source.keys() <= query.PARAMETERS:
             raise RequestError(say("{field}: this page does not know it.", field="query"), field="query")
-        return _list(services, trial, query.read(source, text=line("text", NAME)))
+        return _list(services, trial, source, text=line("text", MOST_NAME))
 
     @blueprint.get("/trials/<trial>/funnel")
     def funnel(trial: str) -> Response:
@@ -131,12 +133,13 @@ def _summary(services: Services, name: str) -> dict[str, Any]:
     }
 
 
-def _list(services: Services, trial: str, wanted: Wanted) -> Response:
+def _list(services: Services, trial: str, source: MultiDict[str, str], text: str = "") -> Response:
     """Show a part of a trial's list; who looked is noted before."""
     known_trial(services, trial)
-    library = services.rules.library
+    library, today = services.rules.library, services.clock()
+    counts: Counts = services.store.worklist.counts(trial, today=today)
+    wanted = replace(query.read(source, counts, library, text), today=today)
     found: EntryPage = services.store.worklist.entries(trial, wanted=wanted)
-    counts: Counts = services.store.worklist.counts(trial)
     wanted = replace(wanted, page=found.page)
     # Whose names were shown, by ids of ours; that a name was looked for, not which.
     noted(
@@ -157,7 +160,7 @@ def _list(services: Services, trial: str, wanted: Wanted) -> Response:
         trial=trial,
         here="list",
         heading=title_of(services, trial),
-        rows=[row(one, library) for one in found.entries],
+        rows=[row(one, library, today) for one in found.entries],
         found=found,
         counts=counts,
         wanted=wanted,
@@ -175,6 +178,14 @@ def _list(services: Services, trial: str, wanted: Wanted) -> Response:
             counts.changed,
             bool(wanted.changed),
             query.written(replace(wanted, changed=None if wanted.changed else True, page=1)),
+        ),
+        lapsed=Chip(
+            "1",
+            words.LAPSED_CHIP,
+            LAPSED_MARK,
+            counts.lapsed,
+            bool(wanted.lapsed),
+            query.written(replace(wanted, lapsed=None if wanted.lapsed else True, page=1)),
         ),
         query=query.written(replace(wanted, page=1)),
         filtered=bool(query.written(replace(wanted, page=1, sort="rank", descending=False)) or wanted.text),

@@ -10,8 +10,9 @@ from werkzeug.routing import RequestRedirect
 
 from cds_service.bootstrap import Services
 from cds_service.facts.phrase import say
+from cds_service.store.worklist import MOST_NAME
 from cds_service.web.language import PARAMETER, choose
-from cds_service.web.worklist.asked import NAME, choice, entry_id, line, number, only
+from cds_service.web.worklist.asked import choice, entry_id, line, number, only
 from cds_service.web.worklist.guard import PREFIX
 from cds_service.web.worklist.query import LANG
 from cds_service.web.worklist.shown import BLUEPRINT, address, call_me, go_on, noted, page
@@ -35,12 +36,14 @@ WHAT: Final = {
     "attested": say("attested"),
     "withdrawn": say("withdrew"),
     "seen": say("saw what changed"),
+    "not-found": say("not found with the disease"),
     "took-run": say("took a run"),
     "forgot": say("removed a patient's data"),
+    "backup": say("copied the whole store"),
 }
 
 # What the service does by itself; of all else, "" is a person who gave no name.
-_OWN: Final = frozenset({"screened", "took-run", "forgot"})
+_OWN: Final = frozenset({"screened", "not-found", "took-run", "forgot", "backup"})
 
 
 def add(blueprint: Blueprint, services: Services) -> None:
@@ -57,7 +60,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
         if choice("forget", ("", "1")):
             call_me("")
             return go_on("me")
-        call_me(line("who", NAME, required=True))
+        call_me(line("who", MOST_NAME, required=True))
         return go_on("trials")
 
     @blueprint.post("/language")

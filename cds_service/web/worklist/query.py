@@ -9,14 +9,17 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from cds_service.evaluation.outcome import Status
-from cds_service.store.worklist import EntryState, Sort, Wanted
-from cds_service.web.worklist.asked import NAME, choice, choices, line, number
+from cds_service.errors import RequestError
+from cds_service.evaluation.outcome import DECEASED, Status
+from cds_service.facts.phrase import say
+from cds_service.store.worklist import MOST_NAME, Counts, EntryState, Sort, Wanted
+from cds_service.trials.model import Library
+from cds_service.web.worklist.asked import choice, choices, label, line, number
 
 SORTS: Final[tuple[Sort, ...]] = ("rank", "name", "status", "missing", "lapses", "state", "updated")
 SIZE: Final = 50
 # No name of a patient: addresses end up in histories and logs. A search by name is posted.
-PARAMETERS: Final = frozenset({"status", "state", "missing", "assignee", "changed", "sort", "page"})
+PARAMETERS: Final = frozenset({"status", "state", "missing", "assignee", "changed", "lapsed", "sort", "page"})
 LANG: Final = "lang"
 NOBODY: Final = "-"
 """Stands in the address for "assigned to nobody"; an empty ``assignee`` is for anybody."""
@@ -24,25 +27,35 @@ _STATUSES: Final = tuple(one.value for one in Status)
 _STATES: Final = tuple(one.value for one in EntryState)
 
 
-def read(source: MultiDict[str, str], text: str = "") -> Wanted:
-    """Read what is wanted.
+def read(source: MultiDict[str, str], counts: Counts, library: Library, text: str = "") -> Wanted:
+    """Read what is wanted. The audit keeps it for ever: so it holds no word that the caller made up.
 
     Args:
         source: parameters of the address; others than :data:`PARAMETERS` were refused before.
+        counts: of the trial: whom somebody was assigned to, and what is missing.
+        library: for the names of facts.
         text: part of a name, from a form.
 
     Raises:
         RequestError: naming the parameter that is wrong.
     """
     sort = choice("sort", ("", *SORTS, *(f"-{one}" for one in SORTS)), source=source)
-    assignee = line("assignee", NAME, source=source)
+    assignee, missing = line("assignee", MOST_NAME, source=source), line("missing", 100, source=source)
+    # Where the rules are gone, the lists still name what was missing.
+    if missing and missing != DECEASED and missing not in library.facts and missing not in counts.missing:
+        raise RequestError(say("{field}: the rules know no such fact.", field="missing"), field="missing")
+    if assignee not in ("", NOBODY) and assignee not in counts.assignees:
+        message = say("{field}: nobody of this name looks after a patient here.", field=label("assignee"))
+        raise RequestError(message, field="assignee")
     changed = choice("changed", ("", "1"), source=source)
+    lapsed = choice("lapsed", ("", "1"), source=source)
     return Wanted(
         status=choices("status", _STATUSES, source),
         state=frozenset(map(EntryState, choices("state", _STATES, source))),
-        missing=line("missing", 100, source=source),
+        missing=missing,
         assignee=None if not assignee else "" if assignee == NOBODY else assignee,
         changed=True if changed else None,
+        lapsed=True if lapsed else None,
         text=text,
         sort=_sort(sort.lstrip("-")),
         descending=sort.startswith("-"),
@@ -63,6 +76,7 @@ def written(wanted: Wanted) -> str:
     pairs += [("missing", wanted.missing)] if wanted.missing else []
     pairs += [("assignee", wanted.assignee or NOBODY)] if wanted.assignee is not None else []
     pairs += [("changed", "1")] if wanted.changed else []
+    pairs += [("lapsed", "1")] if wanted.lapsed else []
     pairs += [("sort", sort)] if sort != "rank" else []
     pairs += [("page", str(wanted.page))] if wanted.page > 1 else []
     return urlencode(pairs)

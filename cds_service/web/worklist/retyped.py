@@ -11,11 +11,13 @@ from flask import Response, request
 from cds_service.bootstrap import Services
 from cds_service.evaluation.outcome import Verdict
 from cds_service.present.pages import words
-from cds_service.present.pages.people import event_rows
+from cds_service.present.pages.people import event_rows, person_row
 from cds_service.present.worklist.rows import criterion_name
-from cds_service.store.worklist import Entry, Event
-from cds_service.web.worklist.asked import NOTE, label
-from cds_service.web.worklist.shown import address, noted, page, reader
+from cds_service.store.worklist import MOST_NOTE, MOST_REASON, Entry, Event
+from cds_service.trials.model import Trial
+from cds_service.web.worklist import failures
+from cds_service.web.worklist.asked import label
+from cds_service.web.worklist.shown import address, noted, page, reader, who
 
 _LONG: Final = frozenset({"text", "reason"})
 
@@ -45,6 +47,7 @@ class Field:
         value: as typed.
         choices: value and words of each, where it is a choice.
         kind: "long", "day", "hidden" or "line".
+        most: characters that are taken.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Field:
     value: str
     choices: Sequence[tuple[str, str]]
     kind: str
+    most: int
 
 
 def again(
@@ -76,6 +80,38 @@ def again(
     entry = form.entry
     noted(services, "form again", entry_id=entry.id)
     trial = services.rules.library.trials.get(entry.trial)
+    return page(
+        services,
+        "again.html",
+        status=status,
+        trial=entry.trial,
+        message=message,
+        entry=entry,
+        person=person_row(entry.person, reader(services)),
+        state=words.STATES.get(entry.state, entry.state),
+        fields=_fields(form.fields, trial),
+        to=address(form.view, entry=entry.id),
+        back=address("entry", entry=entry.id),
+        ask_name=ask_name,
+        meanwhile=None if meanwhile is None else event_rows(meanwhile, trial, reader(services)),
+    )
+
+
+def unkept(services: Services, view: str, names: tuple[str, ...], entry: str) -> Response:
+    """Hand back what was typed while the store is down: nothing of the patient, since nobody can note the look.
+
+    Args:
+        services: for the reader's language.
+        view: where the form goes.
+        names: of its fields.
+        entry: id in the address.
+    """
+    named = names if who() else (*names, "who")
+    version, to = request.form.get("version", ""), address(view, entry=entry)
+    return failures.unavailable(services, fields=_fields(named), version=version, to=to)
+
+
+def _fields(names: Sequence[str], trial: Trial | None = None) -> list[Field]:
     choices: dict[str, list[tuple[str, str]]] = {
         "state": [*words.STATES.items()],
         "verdict": [(one.value, words.VERDICT[one]) for one in (Verdict.PASS, Verdict.FAIL)],
@@ -84,28 +120,14 @@ def again(
             *((one.id, criterion_name(one.id, trial)) for one in (trial.criteria if trial else ())),
         ],
     }
-    fields = [
+    return [
         Field(
             name,
             label(name),
-            request.form.get(name, "")[:NOTE],
+            request.form.get(name, "")[:MOST_NOTE],
             choices.get(name, ()),
             "hidden" if name == "screening" else "long" if name in _LONG else "day" if name == "until" else "line",
+            MOST_NOTE if name == "text" else MOST_REASON,
         )
-        for name in form.fields
+        for name in names
     ]
-    return page(
-        services,
-        "again.html",
-        status=status,
-        trial=entry.trial,
-        message=message,
-        entry=entry,
-        state=words.STATES.get(entry.state, entry.state),
-        fields=fields,
-        to=address(form.view, entry=entry.id),
-        back=address("entry", entry=entry.id),
-        most=NOTE,
-        ask_name=ask_name,
-        meanwhile=None if meanwhile is None else event_rows(meanwhile, trial, reader(services)),
-    )

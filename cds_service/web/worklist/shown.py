@@ -10,8 +10,10 @@ from flask.sessions import NullSession
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
 from cds_service.present.speaker import Speaker, speaker
+from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON
 from cds_service.trials.model import Trial
 from cds_service.web.language import language_of, say_language
+from cds_service.web.worklist.asked import TOKEN
 
 BLUEPRINT: Final = "worklist"
 _WHO: Final = "who"
@@ -24,7 +26,16 @@ def who() -> str:
 
 
 def call_me(name: str) -> None:
-    """Keep the reader's name in the session; "" forgets it."""
+    """Keep the reader's name in the session; "" forgets it.
+
+    Another one than before begins a new session, with a new token: what the one before had open is no form of theirs.
+    The first name does not, since forms may be open in other windows.
+    """
+    before = who()
+    if name == before:
+        return
+    if before:
+        session.pop(TOKEN, None)
     session[_WHO] = name
 
 
@@ -46,6 +57,8 @@ def page(services: Services, template: str, *, status: int = 200, trial: str = "
     spoken = reader(services)
     known = services.rules.library.trials.get(trial)
     shown = status == 200 and request.method == "GET"
+    # A page of no one trial is of all of them; one whose rules are gone says nothing of its exclusions.
+    meant = list(services.rules.library.trials.values()) if not trial else [known] if known is not None else []
     frame: dict[str, Any] = {
         "t": spoken.t,
         "say": spoken,
@@ -54,9 +67,12 @@ def page(services: Services, template: str, *, status: int = 200, trial: str = "
         "who": who(),
         "static": static,
         "trial": trial,
+        "most_name": MOST_NAME,
+        "most_reason": MOST_REASON,
+        "most_note": MOST_NOTE,
         # Where the language form comes back to: a page that was shown. An error repeats nothing of what was sent.
         "here_path": f"{request.script_root}{request.full_path.rstrip('?')}" if shown else address("trials"),
-        "exclusions_encoded": known is not None and known.exclusions == "encoded",
+        "exclusions_encoded": all(one.exclusions == "encoded" for one in meant) and bool(meant),
     }
     if isinstance(session, NullSession):  # the store is down: the page has forms, but none that could be sent
         frame["csrf_token"] = str

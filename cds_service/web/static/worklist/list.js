@@ -1,13 +1,10 @@
-// Keys of the list: j and k (or arrows) move, Enter opens, "/" goes to the search, "?" shows the keys.
+// Keys of the list: j and k (or arrows) move, Enter opens, "/" goes to the search, "?" shows the keys. All of them act
+// only while the focus is in the list (WCAG 2.1.4): what is said to a computer that takes dictation is letters, too.
 // Without this script every one of them is a link, a field or a summary on the page.
 "use strict";
 
 function links() {
   return Array.from(document.querySelectorAll("#list tbody th a"));
-}
-
-function typing(target) {
-  return target instanceof Element && target.closest("input, select, textarea, [contenteditable]") !== null;
 }
 
 function move(by) {
@@ -35,18 +32,19 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey) {
+  if (event.ctrlKey || event.altKey || event.metaKey || !(event.target instanceof Element)) {
     return;
   }
-  if (typing(event.target)) {
-    if (event.key === "Escape") {
-      event.target.blur();
-    }
+  if (event.key === "Escape" && event.target.closest("#find-text, #keys") !== null) {
+    document.getElementById("list-part").focus({ preventScroll: true });
     return;
   }
-  // Arrows scroll the page unless one is in the list already.
-  const inList = document.activeElement !== null && document.activeElement.closest("#list tbody") !== null;
-  const key = inList && event.key === "ArrowDown" ? "j" : inList && event.key === "ArrowUp" ? "k" : event.key;
+  if (event.target.closest("#list-part") === null) {
+    return;
+  }
+  // Arrows scroll the page unless one is at a patient already.
+  const inRow = event.target.closest("#list tbody") !== null;
+  const key = inRow && event.key === "ArrowDown" ? "j" : inRow && event.key === "ArrowUp" ? "k" : event.key;
   if (Object.hasOwn(KEYS, key)) {
     event.preventDefault();
     KEYS[key]();
