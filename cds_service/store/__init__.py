@@ -2,7 +2,18 @@
 
 from cds_service.store.counts import Count
 from cds_service.store.feedback import Answer, CardFeedback, Kind, Override, SentCard
-from cds_service.store.keys import key_of
+from cds_service.store.keys import key_of, patient_key
 from cds_service.store.store import Store, open_store
 
-__all__ = ["Answer", "CardFeedback", "Count", "Kind", "Override", "SentCard", "Store", "key_of", "open_store"]
+__all__ = [
+    "Answer",
+    "CardFeedback",
+    "Count",
+    "Kind",
+    "Override",
+    "SentCard",
+    "Store",
+    "key_of",
+    "open_store",
+    "patient_key",
+]

@@ -14,14 +14,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import URL
 
 from cds_service.errors import ConfigError, UnavailableError
 from cds_service.store import audit
-from cds_service.store.database import BUSY_SECONDS, in_memory, make_engine, read_url, reading
+from cds_service.store.audit import Trail
+from cds_service.store.database import BUSY_SECONDS, in_memory, make_engine, read_url, reading, writing
 from cds_service.store.schema import metadata
 from cds_service.store.store import open_store
+
+_PATIENCE: Final = 30.0  # seconds for the service's own writers: a copy that is made at night can wait
 
 
 @dataclass(frozen=True)
@@ -43,19 +47,23 @@ class Copied:
     kept: Path | None = None
 
 
-def back_up(url: str, file: Path) -> Copied:
+def back_up(url: str, file: Path, *, who: str, now: datetime) -> Copied:
     """Write a copy of the store as it is at one moment; the service may go on writing.
 
-    The file appears whole, for its owner's eyes only, or not at all. An audit that is not as it was written is copied
-    all the same, and told.
+    The file appears whole, for its owner's eyes only, or not at all. The audit is told before, which is in the copy.
+    An audit that is not as it was written is copied all the same, and told.
 
     Raises:
-        ConfigError: there is something of this name, it cannot be written, or the store is no file or damaged.
+        ConfigError: there is something of this name, it cannot be written, the audit cannot be told, or the store is no
+            file or damaged.
     """
     source = _path(read_url(url))
     if not source.is_file():
         raise ConfigError("Setting store: there is no file of this name.")
+    if file.exists():
+        raise ConfigError(_taken(file))
     with _draft_beside(file) as draft:
+        _tell_audit(source, who, now)
         with _failing_as_config("the store cannot be copied"), _connected(source) as driver:
             # What was removed is not in the copy: it is written anew, row by row, from one snapshot.
             driver.execute("VACUUM INTO ?", (str(draft),))
@@ -107,6 +115,23 @@ def restore(url: str, file: Path, *, replace: bool, now: datetime) -> Copied:
         os.replace(draft, target)
         _to_disk(target.parent)
     return dataclasses.replace(copied, kept=kept)
+
+
+def _tell_audit(source: Path, who: str, now: datetime) -> None:
+    """Write down that all of the store is about to leave it, names and charts."""
+    with _failing_as_config("the store cannot be copied"), _connected(source) as driver:
+        if driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'").fetchone() is None:
+            return  # of before there was one
+    engine = make_engine(read_url(f"sqlite:///{source}"), create=False)
+    try:
+        with writing(engine, patience=_PATIENCE) as connection:
+            trail = Trail(who, now)
+            trail.add("backup", detail={})
+            trail.write(connection)
+    except UnavailableError:
+        raise ConfigError("The audit cannot be told, so no copy was made; try again.") from None
+    finally:
+        engine.dispose()
 
 
 def _path(url: URL) -> Path:

@@ -123,8 +123,7 @@ def writing(engine: Engine, *, patience: float | None = None) -> Iterator[Connec
 
     Args:
         engine: of the database.
-        patience: seconds to wait for another writer, where it is not the usual; for SQLite, for the connection's whole
-            life.
+        patience: seconds to wait for another writer, where it is not the usual.
 
     Raises:
         UnavailableError: the database does not answer, is locked for too long, full or broken.
@@ -133,11 +132,15 @@ def writing(engine: Engine, *, patience: float | None = None) -> Iterator[Connec
         if patience is not None and engine.dialect.name == "sqlite":
             plain.connection.cursor().execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection = plain.execution_options(**{_IMMEDIATE: True})
-        with connection.begin():
-            if patience is not None and engine.dialect.name == "postgresql":
-                for name in ("lock_timeout", "statement_timeout"):
-                    connection.exec_driver_sql(f"SET LOCAL {name} = {int(patience * 1000)}")
-            yield connection
+        try:
+            with connection.begin():
+                if patience is not None and engine.dialect.name == "postgresql":
+                    for name in ("lock_timeout", "statement_timeout"):
+                        connection.exec_driver_sql(f"SET LOCAL {name} = {int(patience * 1000)}")
+                yield connection
+        finally:
+            if patience is not None and engine.dialect.name == "sqlite" and not plain.invalidated:
+                plain.connection.cursor().execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
 @contextmanager

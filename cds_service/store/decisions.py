@@ -3,81 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from cds_service.errors import EditedMeanwhileError, RequestError
 from cds_service.store.audit import Trail
 from cds_service.store.own_text import clean, is_id, typed
-from cds_service.store.worklist import EntryState, Event, What
+from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON, Differs, EntryState, Event, What
 from cds_service.store.worklist_schema import entries, events, screenings
 
-MOST_NAME = 200
-MOST_REASON = 2000
-MOST_NOTE = 10_000
-
+_BY_PEOPLE: Final = ("noted", "assigned", "decided", "attested", "withdrawn", "seen")
 _Row = Row[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class Page:
+    """The page that an edit was made on.
+
+    Args:
+        version: of the entry; None for what only adds.
+        shown: id of the screening that it showed, None where that is not known.
+        differs: whether two results differ in anything that a person relies on.
+    """
+
+    version: int | None
+    shown: int | None
+    differs: Differs
+
+
 def decide(
-    connection: Connection, trail: Trail, entry_id: str, version: int, *, state: EntryState, criterion: str, reason: str
+    connection: Connection, trail: Trail, entry_id: str, on: Page, *, state: EntryState, criterion: str, reason: str
 ) -> None:
     """Set what people made of a patient."""
     criterion = typed(criterion, field="criterion", most=MOST_NAME)
     reason = typed(reason, field="reason", most=MOST_REASON)
     change = {"state": state, "state_by": clean(trail.who), "state_at": trail.at}
-    was = edit(connection, trail, entry_id, version, {**change, "state_reason": reason, "state_criterion": criterion})
+    was = edit(connection, trail, entry_id, on, {**change, "state_reason": reason, "state_criterion": criterion})
     detail = {"state": state.value, "was": was.state, "criterion": criterion, "reason": reason}
     tell(connection, trail, entry_id, "decided", detail)
     add_to(trail, was, "decided", {"state": state.value, "was": was.state})
 
 
-def note(connection: Connection, trail: Trail, entry_id: str, *, text: str) -> None:
+def note(connection: Connection, trail: Trail, entry_id: str, on: Page, *, text: str) -> None:
     """Add a note."""
     text = typed(text, field="text", most=MOST_NOTE)
-    found = hold(connection, entry_id)
-    connection.execute(update(entries).where(entries.c.id == entry_id).values(updated=trail.at))
+    was = edit(connection, trail, entry_id, on, {})
     number = tell(connection, trail, entry_id, "noted", {"text": text})
-    add_to(trail, found, "noted", {"event": number})
+    add_to(trail, was, "noted", {"event": number})
 
 
-def assign(connection: Connection, trail: Trail, entry_id: str, version: int, *, assignee: str) -> None:
+def assign(connection: Connection, trail: Trail, entry_id: str, on: Page, *, assignee: str) -> None:
     """Say who looks after an entry, "" for nobody."""
     assignee = typed(assignee, field="assignee", most=MOST_NAME)
-    was = edit(connection, trail, entry_id, version, {"assignee": assignee})
+    was = edit(connection, trail, entry_id, on, {"assignee": assignee})
     number = tell(connection, trail, entry_id, "assigned", {"assignee": assignee, "was": was.assignee})
     add_to(trail, was, "assigned", {"event": number})
 
 
-def acknowledge(connection: Connection, trail: Trail, entry_id: str, version: int, *, screening: int) -> None:
+def acknowledge(
+    connection: Connection, trail: Trail, entry_id: str, version: int, *, screening: int, differs: Differs
+) -> None:
     """Say that what a screening says was seen."""
-    found = hold(connection, entry_id)
-    query = select(screenings.c.result).where(screenings.c.entry == found.id)
-    shown = connection.execute(query.where(screenings.c.id == screening)).first()
-    if shown is None:
-        raise RequestError("Name a screening of this entry.", field="screening")
-    latest = connection.execute(query.where(screenings.c.id == found.latest)).scalar_one()
-    # One that was taken while the page was open counts as a change as soon as it says anything else.
-    change = {"seen": screening, "changed": screening != found.latest and shown.result != latest}
-    was = edit(connection, trail, entry_id, version, change)
+    on = Page(version, screening, differs)
+    was = edit(connection, trail, entry_id, on, {"seen": screening, "changed": False})
     tell(connection, trail, entry_id, "seen", {"screening": screening})
     add_to(trail, was, "seen", {"screening": screening})
 
 
-def edit(connection: Connection, trail: Trail, entry_id: str, version: int, change: Mapping[str, Any]) -> _Row:
+def edit(connection: Connection, trail: Trail, entry_id: str, on: Page, change: Mapping[str, Any]) -> _Row:
     """Change an entry; return it as it was.
+
+    The edit stands on what its page showed. Where something else stands now that a person should know, the page's
+    screening is what was seen, whether or not the entry followed the newer one by itself, and the entry is changed.
 
     Raises:
         EditedMeanwhileError: it is no longer of this version.
-        RequestError: there is no such entry.
+        RequestError: there is no such entry, or no such screening of it.
     """
     was = hold(connection, entry_id)
-    if was.version != version:
-        raise EditedMeanwhileError
-    values = {**change, "version": version + 1, "updated": trail.at}
+    values = {**change, "updated": trail.at}
+    if on.version is not None:
+        if was.version != on.version:
+            raise EditedMeanwhileError
+        values["version"] = was.version + 1
+    if on.shown is not None and on.shown != was.latest:
+        then, now = (result_of(connection, was.id, one) for one in (on.shown, was.latest))
+        if on.differs(then, now):
+            values |= {"seen": on.shown, "changed": True}
     connection.execute(update(entries).where(entries.c.id == entry_id).values(**values))
     return was
+
+
+def result_of(connection: Connection, entry: str, screening: int) -> Mapping[str, Any]:
+    """Return the result of a screening of an entry.
+
+    Raises:
+        RequestError: it has no such screening.
+    """
+    query = select(screenings.c.result).where(screenings.c.entry == entry, screenings.c.id == screening)
+    found: Mapping[str, Any] | None = connection.execute(query).scalar()
+    if found is None:
+        raise RequestError("Name a screening of this entry.", field="screening")
+    return found
 
 
 def hold(connection: Connection, entry_id: str) -> _Row:
@@ -108,13 +137,15 @@ def add_to(trail: Trail, entry: _Row, what: What, detail: Mapping[str, str | int
 
 def untouched(connection: Connection, entry: _Row) -> bool:
     """Say whether nobody did anything with an entry that new data could put in question."""
-    if entry.state != EntryState.NEW or entry.assignee:
+    if entry.state != EntryState.NEW or entry.state_at is not None or entry.assignee or entry.changed:
         return False
-    done = select(events.c.id).where(events.c.entry == entry.id, events.c.what.in_(["noted", "attested"]))
+    done = select(events.c.id).where(events.c.entry == entry.id, events.c.what.in_(_BY_PEOPLE))
     return connection.execute(done.limit(1)).first() is None
 
 
-def history(connection: Connection, entry_id: str) -> list[Event]:
-    """Return what happened to an entry, the newest first."""
-    rows = connection.execute(select(events).where(events.c.entry == entry_id).order_by(events.c.id.desc()))
-    return [Event(row.at, row.who, row.what, row.detail) for row in rows]
+def history(connection: Connection, entry_id: str, limit: int | None = None, before: int | None = None) -> list[Event]:
+    """Return what happened to an entry, the newest first: at most so many, and only what has a smaller number."""
+    query = select(events).where(events.c.entry == entry_id).order_by(events.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(events.c.id < before)
+    return [Event(row.at, row.who, row.what, row.detail, row.id) for row in connection.execute(query)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, false, func, literal, select
 
 from cds_service.evaluation.outcome import Status
 from cds_service.store import people as persons
@@ -38,8 +39,27 @@ def page(connection: Connection, trial: str, wanted: Wanted) -> EntryPage:
     return EntryPage(tuple(_entry(row) for row in connection.execute(query)), total, number, pages)
 
 
-def count(connection: Connection, trial: str) -> Counts:
-    """Count a trial's entries."""
+def ids(connection: Connection, trial: str, wanted: Wanted, *, by_name: bool) -> list[str]:
+    """Return the ids of all entries that are wanted, on whatever page, in order.
+
+    Args:
+        connection: to the database.
+        trial: its id.
+        wanted: which, and in which order.
+        by_name: whether those that nothing tells apart are in the order of names; else in that of our random ids.
+    """
+    query = _joined(entries.c.id).where(*_conditions(trial, wanted))
+    return list(connection.execute(query.order_by(*_order(wanted, by_name=by_name))).scalars())
+
+
+def some(connection: Connection, wanted: Sequence[str]) -> list[Entry]:
+    """Return the entries of some ids, in their order; one that is not there any more is left out."""
+    found = {row.id: _entry(row) for row in connection.execute(_whole().where(entries.c.id.in_(wanted)))}
+    return [found[one] for one in wanted if one in found]
+
+
+def count(connection: Connection, trial: str, today: date | None = None) -> Counts:
+    """Count a trial's entries; those that have lapsed by a day, None for none."""
     of_trial = entries.c.trial == clean(trial)
 
     def by(column: _Column) -> dict[Any, int]:
@@ -59,6 +79,7 @@ def count(connection: Connection, trial: str) -> Counts:
     return Counts(
         total=sum(states.values()),
         changed=by(entries.c.changed).get(True, 0),
+        lapsed=connection.execute(_joined(func.count()).where(of_trial, _lapsed(today))).scalar_one(),
         status={one.value: status[one] for one in Status if one in status},
         state={one: states[one] for one in EntryState if one in states},
         missing={row.fact: row.number for row in connection.execute(missing)},
@@ -78,6 +99,12 @@ def states(connection: Connection, source: str, reference: str) -> dict[str, Ent
     query = select(entries.c.trial, entries.c.state).join_from(entries, people, people.c.patient == entries.c.patient)
     of_person = people.c.key == key_of_person(source, reference)
     return {row.trial: EntryState(row.state) for row in connection.execute(query.where(of_person))}
+
+
+def anchors(connection: Connection, source: str, reference: str) -> dict[str, date]:
+    """Return, for each trial whose standing screening was judged with one, the anchor."""
+    query = _joined(entries.c.trial, screenings.c.anchor).where(people.c.key == key_of_person(source, reference))
+    return {row.trial: row.anchor for row in connection.execute(query.where(screenings.c.anchor.is_not(None)))}
 
 
 def listed(connection: Connection, source: str) -> dict[str, set[str]]:
@@ -116,6 +143,8 @@ def _conditions(trial: str, wanted: Wanted) -> list[_Column]:
         found.append(entries.c.assignee == clean(wanted.assignee))
     if wanted.changed is not None:
         found.append(entries.c.changed == wanted.changed)
+    if wanted.lapsed is not None:
+        found.append(_lapsed(wanted.today) == wanted.lapsed)
     if wanted.text.strip():
         found.append(people.c.search.like(pattern(wanted.text.strip()), escape="\\"))
     return found
@@ -130,17 +159,26 @@ _STATE: Final = _place(entries.c.state, {one.value: place for place, one in enum
 _NO_LAPSE: Final = screenings.c.lapses.is_(None)
 
 
-def _rank() -> tuple[_Column, ...]:
+def _lapsed(today: date | None) -> _Column:
+    """Say of a candidate whether the last day of its results has passed."""
+    if today is None:
+        return false()
+    last = screenings.c.lapses
+    return (screenings.c.status == Status.CANDIDATE) & last.is_not(None) & (last < today)
+
+
+def _rank(today: date | None) -> tuple[_Column, ...]:
     candidate = screenings.c.status == Status.CANDIDATE
+    lapsed = case((_lapsed(today), 1), else_=0)
     doubtful = case((candidate & (screenings.c.doubts > 0), 1), else_=0)
     lacking = case((screenings.c.status == Status.NEEDS_DATA, screenings.c.missing_count), else_=0)
-    return _STATUS, doubtful, lacking, _NO_LAPSE, screenings.c.lapses
+    return _STATUS, lapsed, doubtful, lacking, _NO_LAPSE, screenings.c.lapses
 
 
-def _order(wanted: Wanted) -> list[_Column]:
-    """Return what to sort by; what nobody can tell apart is in the order of names, then of ids."""
+def _order(wanted: Wanted, *, by_name: bool = True) -> list[_Column]:
+    """Return what to sort by; what nobody can tell apart is in the order of names, if it may be, then of ids."""
     keys: dict[str, tuple[_Column, ...]] = {
-        "rank": _rank(),
+        "rank": _rank(wanted.today),
         "name": (people.c.search == literal(""), people.c.search),
         "status": (_STATUS,),
         "lapses": (_NO_LAPSE, screenings.c.lapses),
@@ -151,7 +189,7 @@ def _order(wanted: Wanted) -> list[_Column]:
     chosen = keys[wanted.sort]
     last = {id(_NO_LAPSE), id(keys["name"][0])}  # what has no value stays last either way
     turned = [one.desc() if wanted.descending and id(one) not in last else one for one in chosen]
-    return [*turned, people.c.search, entries.c.id]
+    return [*turned, *([people.c.search] if by_name else []), entries.c.id]
 
 
 def _entry(row: Row[Any]) -> Entry:

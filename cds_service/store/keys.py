@@ -16,3 +16,14 @@ def key_of(*parts: str) -> str:
     False
     """
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()
+
+
+def patient_key(tenant: str, reference: str, server: str = "") -> str:
+    """Return the key of a patient that cards are about: the same id elsewhere is another patient.
+
+    Args:
+        tenant: key of who speaks of the patient.
+        reference: ``Patient/<id>``.
+        server: the FHIR base that the call names, "" for none.
+    """
+    return key_of("patient", tenant, server, reference)

@@ -30,6 +30,12 @@ def patient_of(connection: Connection, person: Person) -> str:
     return patient
 
 
+def known(connection: Connection, source: str, reference: str) -> Person | None:
+    """Return a person as they were described last; None for who is not known."""
+    row = connection.execute(select(people).where(people.c.key == key_of_person(source, reference))).first()
+    return person(row) if row else None
+
+
 def describe(connection: Connection, patient: str, person: Person) -> None:
     """Take name, birth date and gender over, where they changed."""
     columns = _columns(person)

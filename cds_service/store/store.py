@@ -85,17 +85,18 @@ class Store:
         with writing(self._engine) as connection:
             tokens.try_out(connection, now)
 
-    def remember(self, tenant: str, cards: Sequence[SentCard]) -> None:
+    def remember(self, tenant: str, cards: Sequence[SentCard], *, patience: float | None = None) -> None:
         """Keep cards that were sent; the same card twice is kept once.
 
         Args:
             tenant: key of who was sent them.
             cards: what to keep.
+            patience: seconds to wait for another writer, where it is not the usual.
 
         Raises:
             UnavailableError: the store is down; none was kept.
         """
-        with writing(self._engine) as connection:
+        with writing(self._engine, patience=patience) as connection:
             feedback.remember(connection, tenant, cards)
 
     def cards(self, tenant: str, uuids: Collection[str]) -> dict[str, SentCard]:

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cds_service.evaluation.attested import Attestation
 
 __all__ = [
+    "Again",
     "Attestation",
     "AuditRow",
     "Chart",
     "Counts",
+    "Differs",
     "Entry",
     "EntryPage",
     "EntryState",
     "Event",
     "NewScreening",
+    "PastScreening",
     "Person",
     "Run",
     "Screening",
     "Sort",
+    "Taken",
     "Wanted",
     "What",
 ]
 
+MOST_NAME: Final = 80
+"""Characters of a person's name, or of an id: forms, routes and the store take the same."""
+MOST_REASON: Final = 500
+MOST_NOTE: Final = 4000
+
 Sort = Literal["rank", "name", "status", "lapses", "missing", "updated", "state"]
-What = Literal["screened", "decided", "noted", "assigned", "attested", "withdrawn", "seen"]
+What = Literal["screened", "decided", "noted", "assigned", "attested", "withdrawn", "seen", "not-found"]
+
+Differs = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+"""Says whether two results (acknowledged, new) differ in anything that a person relies on."""
 
 
 class EntryState(StrEnum):
@@ -128,12 +140,63 @@ class Screening(NewScreening):
     Args:
         id: its number.
         taken: when it was first taken.
+        at: when the chart was read; of one that stood again, the last time.
         fingerprint: of the chart that it rests on.
     """
 
     id: int
     taken: datetime
+    at: datetime
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class PastScreening:
+    """What a history tells of a judgement: all but its result, which is long.
+
+    Args: as those of :class:`Screening`.
+    """
+
+    id: int
+    taken: datetime
+    rules_digest: str
+    as_of: date
+    anchor: date | None
+    attested: str
+    gate: str
+    status: str
+    decided: int
+    total: int
+    missing: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of an entry when a screening was taken.
+
+    Args:
+        entry: its id.
+        became: new; changed: differs from what people saw last, be it since now or before; unchanged.
+    """
+
+    entry: str
+    became: Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Again:
+    """The chart of the screening that stands, judged once more because of what a person attests or withdraws.
+
+    Args:
+        basis: id of that screening.
+        chart: its chart.
+        screening: what came of it.
+    """
+
+    basis: int
+    chart: Chart
+    screening: NewScreening
 
 
 @dataclass(frozen=True)
@@ -190,8 +253,11 @@ class Wanted:
         assignee: who looks after it, "" for nobody, None for anyone.
         changed: None for either.
         text: part of a name.
-        sort: by what. ``rank``: candidates by how soon they lapse (those with a doubt that a person must settle last),
-            then needs-data by how little is missing, then not-now by the day to look again, then excluded.
+        lapsed: only candidates whose results have lapsed by ``today``, or only the others; None for either.
+        today: the day that lapsing is told by; None for a list in which nothing has lapsed yet.
+        sort: by what. ``rank``: candidates by how soon they lapse (those with a doubt that a person must settle after
+            them, those whose results have lapsed last), then needs-data by how little is missing, then not-now by the
+            day to look again, then excluded.
         descending: the other way round; what has no value stays last.
         page: 1 for the first. One too far is the last.
         size: entries of a page.
@@ -202,6 +268,8 @@ class Wanted:
     missing: str = ""
     assignee: str | None = None
     changed: bool | None = None
+    lapsed: bool | None = None
+    today: date | None = None
     text: str = ""
     sort: Sort = "rank"
     descending: bool = False
@@ -233,6 +301,7 @@ class Counts:
     Args:
         total: in all.
         changed: whose data changed since somebody looked.
+        lapsed: candidates whose results have lapsed by the day that was named.
         status: by status of the latest screening.
         state: by people's decision.
         missing: by decisive fact of the latest screening, the most frequent first.
@@ -241,6 +310,7 @@ class Counts:
 
     total: int = 0
     changed: int = 0
+    lapsed: int = 0
     status: Mapping[str, int] = field(default_factory=dict)
     state: Mapping[EntryState, int] = field(default_factory=dict)
     missing: Mapping[str, int] = field(default_factory=dict)
@@ -257,13 +327,15 @@ class Event:
         what: kind of event.
         detail: ``screened``: screening, status, as_of, gate; ``decided``: state, was, criterion, reason; ``noted``:
             text; ``assigned``: assignee, was; ``attested``: criterion, gate, verdict, until, reason; ``withdrawn``:
-            criterion; ``seen``: screening.
+            criterion, gate; ``seen``: screening; ``not-found``: as_of, run (that did not find the trial's disease).
+        number: grows from one event of the store to the next.
     """
 
     at: datetime
     who: str
     what: What
     detail: Mapping[str, str | int]
+    number: int = 0
 
     def __repr__(self) -> str:
         """Show no words of people."""

@@ -5,10 +5,10 @@ Every change writes its audit row in the same transaction: both are there, or ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from operator import ne
 
 from sqlalchemy import Connection, Engine
 
@@ -18,6 +18,7 @@ from cds_service.store import (
     decisions,
     entries,
     forgetting,
+    misses,
     own_text,
     people,
     runs,
@@ -25,19 +26,25 @@ from cds_service.store import (
 from cds_service.store import screenings as taking
 from cds_service.store.audit import Trail
 from cds_service.store.database import clear_traces, reading, writing
+from cds_service.store.decisions import Page
+from cds_service.store.misses import Missed
 from cds_service.store.worklist import (
+    Again,
     Attestation,
     AuditRow,
     Chart,
     Counts,
+    Differs,
     Entry,
     EntryPage,
     EntryState,
     Event,
     NewScreening,
+    PastScreening,
     Person,
     Run,
     Screening,
+    Taken,
     Wanted,
 )
 
@@ -47,7 +54,8 @@ class WorklistStore:
 
     Every method raises UnavailableError when the store is down; nothing was changed then. Those that edit raise
     RequestError (404) where there is no such entry, and EditedMeanwhileError (409) where it is no longer of the version
-    that is named.
+    that is named. What was edited on a page that showed another screening (``shown``) than the one that stands is kept;
+    where the two differ (``differs``), the entry is changed, and what was shown is what was seen.
 
     Args:
         engine: of a database whose schema is up to date.
@@ -65,10 +73,13 @@ class WorklistStore:
         chart: Chart,
         screenings: Sequence[NewScreening],
         *,
-        differs: Callable[[Mapping[str, Any], Mapping[str, Any]], bool],
+        differs: Differs,
+        stands: Differs | None = None,
         now: datetime,
         read: datetime | None = None,
+        today: date | None = None,
         who: str = "",
+        patience: float | None = None,
     ) -> dict[str, str]:
         """Take screenings of one person, all or none; the same one again changes nothing.
 
@@ -81,29 +92,50 @@ class WorklistStore:
             chart: that all of them rest on.
             screenings: at most one for each trial and gate.
             differs: whether two results (acknowledged, new) differ in anything that a person relies on.
+            stands: whether a new result may take the place of the one that stands (standing, new); what may not is kept
+                in the history. None: every one may.
             now: the present instant.
             read: when the chart was read, where that was earlier: a run that is taken again, later, then hides nothing
                 newer.
+            today: the day that it is where the patients are; by default that of UTC.
             who: asked for it; "" for the service itself.
+            patience: seconds to wait for another writer, where it is not the usual.
 
         Returns:
             The entry of each trial.
         """
-        (found,) = self.take_all([(person, chart, screenings)], differs=differs, now=now, read=read, who=who)
-        return found
+        taken = [(person, chart, screenings)]
+        (found,) = self.take_all(
+            taken, differs=differs, stands=stands, now=now, read=read, today=today, who=who, patience=patience
+        )
+        return {trial: one.entry for trial, one in found.items()}
 
     def take_all(
         self,
         taken: Sequence[tuple[Person, Chart, Sequence[NewScreening]]],
         *,
-        differs: Callable[[Mapping[str, Any], Mapping[str, Any]], bool],
+        differs: Differs,
+        stands: Differs | None = None,
         now: datetime,
         read: datetime | None = None,
+        today: date | None = None,
         who: str = "",
-    ) -> list[dict[str, str]]:
-        """Take screenings of many persons in one transaction: see :meth:`take`."""
-        with self._changing(who, now) as (connection, trail):
-            return taking.take_all(connection, trail, taken, differs=differs, read=read or now)
+        patience: float | None = None,
+    ) -> list[dict[str, Taken]]:
+        """Take screenings of many persons in one transaction, and say what became of each entry: see :meth:`take`."""
+        how = taking.Taking(differs, read or now, today or now.astimezone(UTC).date(), stands)
+        with self._changing(who, now, patience) as (connection, trail):
+            return taking.take_all(connection, trail, taken, how)
+
+    def not_found(self, missed: Missed, *, now: datetime, today: date | None = None) -> list[str]:
+        """Flag who is on lists of trials whose disease a run did not find; return the trials. Again changes nothing."""
+        with self._changing("", now) as (connection, trail):
+            return misses.mark(connection, trail, missed, today or now.astimezone(UTC).date())
+
+    def missed(self, entry_id: str) -> Event | None:
+        """Return the run that did not find the disease, where nobody saw it and no newer screening stands since."""
+        with reading(self._engine) as connection:
+            return misses.newest(connection, entry_id) if own_text.is_id(entry_id) else None
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return an entry; None when there is none, or the id is no id."""
@@ -115,20 +147,30 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return entries.page(connection, trial, wanted)
 
-    def counts(self, trial: str) -> Counts:
-        """Count a trial's entries."""
+    def ids(self, trial: str, *, wanted: Wanted, by_name: bool) -> list[str]:
+        """Return the ids of all that are wanted, in order; see :func:`~cds_service.store.entries.ids`."""
         with reading(self._engine) as connection:
-            return entries.count(connection, trial)
+            return entries.ids(connection, trial, wanted, by_name=by_name)
+
+    def some(self, ids: Sequence[str]) -> list[Entry]:
+        """Return the entries of some ids, in their order, without those that are not there any more."""
+        with reading(self._engine) as connection:
+            return entries.some(connection, ids)
+
+    def counts(self, trial: str, *, today: date | None = None) -> Counts:
+        """Count a trial's entries; ``lapsed`` by a day, None for none."""
+        with reading(self._engine) as connection:
+            return entries.count(connection, trial, today)
 
     def trials(self) -> list[str]:
         """Return the trials that have entries or runs."""
         with reading(self._engine) as connection:
             return entries.trials(connection)
 
-    def history(self, entry_id: str) -> list[Event]:
-        """Return what happened to an entry, the newest first."""
+    def history(self, entry_id: str, *, limit: int | None = None, before: int | None = None) -> list[Event]:
+        """Return what happened to an entry, the newest first: at most ``limit``, those numbered below ``before``."""
         with reading(self._engine) as connection:
-            return decisions.history(connection, entry_id) if own_text.is_id(entry_id) else []
+            return decisions.history(connection, entry_id, limit, before) if own_text.is_id(entry_id) else []
 
     def decide(
         self,
@@ -140,40 +182,98 @@ class WorklistStore:
         reason: str = "",
         who: str,
         now: datetime,
+        shown: int | None = None,
+        differs: Differs = ne,
     ) -> Entry:
         """Set what people made of a patient."""
+        on = Page(version, shown, differs)
         with self._changing(who, now) as (connection, trail):
-            decisions.decide(connection, trail, entry_id, version, state=state, criterion=criterion, reason=reason)
+            decisions.decide(connection, trail, entry_id, on, state=state, criterion=criterion, reason=reason)
             return _there(connection, entry_id)
 
-    def note(self, entry_id: str, *, text: str, who: str, now: datetime) -> Entry:
+    def note(
+        self,
+        entry_id: str,
+        *,
+        text: str,
+        who: str,
+        now: datetime,
+        shown: int | None = None,
+        differs: Differs = ne,
+    ) -> Entry:
         """Add a note; notes only add, so no version is asked for and it stays."""
         with self._changing(who, now) as (connection, trail):
-            decisions.note(connection, trail, entry_id, text=text)
+            decisions.note(connection, trail, entry_id, Page(None, shown, differs), text=text)
             return _there(connection, entry_id)
 
-    def assign(self, entry_id: str, version: int, *, assignee: str, who: str, now: datetime) -> Entry:
+    def assign(
+        self,
+        entry_id: str,
+        version: int,
+        *,
+        assignee: str,
+        who: str,
+        now: datetime,
+        shown: int | None = None,
+        differs: Differs = ne,
+    ) -> Entry:
         """Say who looks after an entry, "" for nobody."""
         with self._changing(who, now) as (connection, trail):
-            decisions.assign(connection, trail, entry_id, version, assignee=assignee)
+            decisions.assign(connection, trail, entry_id, Page(version, shown, differs), assignee=assignee)
             return _there(connection, entry_id)
 
-    def acknowledge(self, entry_id: str, version: int, *, screening: int, who: str, now: datetime) -> Entry:
+    def acknowledge(
+        self, entry_id: str, version: int, *, screening: int, who: str, now: datetime, differs: Differs = ne
+    ) -> Entry:
         """Say that a screening was seen: it is what later ones are compared with."""
         with self._changing(who, now) as (connection, trail):
-            decisions.acknowledge(connection, trail, entry_id, version, screening=screening)
+            decisions.acknowledge(connection, trail, entry_id, version, screening=screening, differs=differs)
             return _there(connection, entry_id)
 
-    def attest(self, entry_id: str, version: int, attestation: Attestation, *, now: datetime) -> Entry:
-        """Keep what a person settled; it replaces what was attested for the same criterion and gate."""
+    def attest(
+        self,
+        entry_id: str,
+        version: int,
+        attestation: Attestation,
+        *,
+        now: datetime,
+        shown: int | None = None,
+        again: Again | None = None,
+        differs: Differs = ne,
+    ) -> Entry:
+        """Keep what a person settled, and what follows; it replaces what was attested for the same criterion and gate.
+
+        Args:
+            entry_id: of the entry.
+            version: that the person saw.
+            attestation: by whom, of what, until when.
+            now: the present instant.
+            shown: id of the screening that the person saw. One of another gate than the latest is refused (409).
+            again: the chart that stands, judged with it. Where another one stands by now, nothing is kept (409).
+            differs: whether two results differ in anything that a person relies on.
+        """
+        on = Page(version, shown, differs)
         with self._changing(attestation.by, now) as (connection, trail):
-            attestations.attest(connection, trail, entry_id, version, attestation)
+            attestations.attest(connection, trail, entry_id, on, attestation, again)
             return _there(connection, entry_id)
 
-    def withdraw(self, entry_id: str, version: int, criterion: str, *, who: str, now: datetime) -> Entry:
-        """Let what was attested for a criterion count no more."""
+    def withdraw(
+        self,
+        entry_id: str,
+        version: int,
+        criterion: str,
+        *,
+        gate: str,
+        who: str,
+        now: datetime,
+        shown: int | None = None,
+        again: Again | None = None,
+        differs: Differs = ne,
+    ) -> Entry:
+        """Let what was attested for a criterion at a gate count no more, and keep what follows: see :meth:`attest`."""
+        on = Page(version, shown, differs)
         with self._changing(who, now) as (connection, trail):
-            attestations.withdraw(connection, trail, entry_id, version, criterion=criterion)
+            attestations.withdraw(connection, trail, entry_id, on, criterion=criterion, gate=gate, again=again)
             return _there(connection, entry_id)
 
     def attestations(self, source: str, reference: str, on: date) -> dict[str, tuple[Attestation, ...]]:
@@ -186,6 +286,16 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return entries.states(connection, source, reference)
 
+    def anchors(self, source: str, reference: str) -> dict[str, date]:
+        """Return, for each trial whose standing screening was judged with one, the anchor."""
+        with reading(self._engine) as connection:
+            return entries.anchors(connection, source, reference)
+
+    def person(self, source: str, reference: str) -> Person | None:
+        """Return a person as they were described last; None for who is not known."""
+        with reading(self._engine) as connection:
+            return people.known(connection, source, reference)
+
     def listed(self, source: str) -> dict[str, set[str]]:
         """Return who of a source is on lists: the trials, by the person's reference."""
         with reading(self._engine) as connection:
@@ -196,10 +306,10 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return taking.get(connection, entry_id, screening_id) if own_text.is_id(entry_id) else None
 
-    def screenings(self, entry_id: str) -> list[Screening]:
-        """Return all screenings of an entry, the newest first."""
+    def screenings(self, entry_id: str, *, limit: int | None = None, before: int | None = None) -> list[PastScreening]:
+        """Return what an entry was judged, the newest first: at most ``limit``, those whose id is below ``before``."""
         with reading(self._engine) as connection:
-            return taking.history(connection, entry_id) if own_text.is_id(entry_id) else []
+            return taking.history(connection, entry_id, limit, before) if own_text.is_id(entry_id) else []
 
     def chart(self, patient: str, fingerprint: str) -> bytes | None:
         """Return the body of a chart that a screening rests on."""
@@ -271,8 +381,8 @@ class WorklistStore:
             return audit.tip(connection)
 
     @contextmanager
-    def _changing(self, who: str, now: datetime) -> Iterator[tuple[Connection, Trail]]:
-        with writing(self._engine) as connection:
+    def _changing(self, who: str, now: datetime, patience: float | None = None) -> Iterator[tuple[Connection, Trail]]:
+        with writing(self._engine, patience=patience) as connection:
             trail = Trail(who, now)
             yield connection, trail
             trail.write(connection)

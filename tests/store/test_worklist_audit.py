@@ -27,7 +27,7 @@ def filled(store: Store) -> None:
     store.worklist.note(entry.id, text="canary", who="Dr Li", now=NOW)
     store.worklist.assign(entry.id, 2, assignee="canary", who="Dr Li", now=NOW)
     store.worklist.attest(entry.id, 3, attestation(reason="canary"), now=NOW)
-    store.worklist.withdraw(entry.id, 4, "life-expectancy", who="Dr Li", now=NOW)
+    store.worklist.withdraw(entry.id, 4, "life-expectancy", gate="screening", who="Dr Li", now=NOW)
     store.worklist.acknowledge(entry.id, 5, screening=entry.latest.id, who="Dr Li", now=NOW)
     for number in range(4):
         detail = {"rows": number, "format": "csv"}

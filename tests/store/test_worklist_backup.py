@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 import subprocess
 import sys
@@ -53,13 +54,15 @@ def test_everything_comes_back(live: Store, path: Path, tmp_path: Path) -> None:
     copy, new = tmp_path / "copy.db", tmp_path / "new.db"
     told = run("backup", copy, path)
     number, digest = live.worklist.audit_tip()
-    assert told.output == f"{copy}: 1 entry of the worklist, 3 rows of the audit, the last {number}:{digest}.\n"
+    assert told.output == f"{copy}: 1 entry of the worklist, 4 rows of the audit, the last {number}:{digest}.\n"
     assert told.exit_code == 0
+    row = live.worklist.audit()[0]
+    assert (row.what, row.who, row.entry, row.patient) == ("backup", getpass.getuser(), "", "")
     assert copy.stat().st_mode & 0o777 == 0o600
     assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "live"]  # and nothing beside
     live.worklist.saw(who="Li", what="list", now=NOW)  # after the copy
     told = run("restore", copy, new)
-    assert told.output == f"Restored: 1 entry of the worklist, 3 rows of the audit, the last {number}:{digest}.\n"
+    assert told.output == f"Restored: 1 entry of the worklist, 4 rows of the audit, the last {number}:{digest}.\n"
     assert new.stat().st_mode & 0o777 == 0o600
     assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "live", "new.db"]
     assert whole(new) == whole(copy)
@@ -83,8 +86,9 @@ def test_a_copy_taken_while_the_service_writes_is_of_one_moment(live: Store, pat
         while not ended.is_set():
             live.worklist.note(entry.id, text="x" * 2000, who="Li", now=NOW)
             written[0] += 1
+            time.sleep(0.005)  # SQLite has no queue: who asks without pause keeps everybody else out
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     noted = []
     for number in range(4):
@@ -104,6 +108,14 @@ def test_a_copy_taken_while_the_service_writes_is_of_one_moment(live: Store, pat
     assert noted == sorted(set(noted))
 
 
+def test_no_copy_that_the_audit_does_not_tell_of(live: Store, path: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as driver:
+        driver.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+    told = run("backup", tmp_path / "copy.db", path)
+    assert (told.exit_code, "no copy was made" in told.output) == (12, True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["live"]
+
+
 def test_a_copy_takes_no_other_file_s_place(live: Store, path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("mine")
@@ -114,12 +126,13 @@ def test_a_copy_takes_no_other_file_s_place(live: Store, path: Path, tmp_path: P
         assert run("backup", wrong, path).exit_code != 0
     assert run("backup", path, path).exit_code == 12
     assert run("backup", tmp_path / "other.db", tmp_path / "none.db").exit_code == 12
+    assert "backup" not in {row.what for row in live.worklist.audit()}
     assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "live"]
 
 
 def test_what_cannot_be_written_leaves_nothing(live: Store, path: Path, tmp_path: Path) -> None:
     for _ in range(40):
-        live.worklist.note(live.worklist.audit()[-1].entry, text="x" * 9000, who="Li", now=NOW)
+        live.worklist.note(live.worklist.audit()[-1].entry, text="x" * 4000, who="Li", now=NOW)
     script = (
         "import resource, sys; from cds_service.cli import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); main(sys.argv[1:])"

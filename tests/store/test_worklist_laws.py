@@ -31,7 +31,16 @@ edits = st.tuples(
     st.sampled_from(TRIALS),
     st.sampled_from(EntryState),
     st.booleans(),  # on the version that is there, or on one before
+    st.sampled_from(["", "a", "b"]),  # the chart that is taken between page and form, if any
 )
+PAST = {
+    "note": "noted",
+    "decide": "decided",
+    "assign": "assigned",
+    "attest": "attested",
+    "withdraw": "withdrawn",
+    "acknowledge": "seen",
+}
 STATUS = {"a": "candidate", "b": "excluded"}
 
 
@@ -46,12 +55,12 @@ class Expected:
     told: list[str] = field(default_factory=list)
     latest: tuple[Any, ...] = ()
     seen: tuple[Any, ...] = ()
+    changed: bool = False
     attested: bool = False
 
     @property
     def touched(self) -> bool:
-        done = {"noted", "attested"} & set(self.told)
-        return self.state is not EntryState.NEW or bool(self.assignee) or bool(done)
+        return set(self.told) > {"screened"}
 
 
 def entry_of(store: Store, number: int, trial: str) -> Entry | None:
@@ -71,28 +80,33 @@ def take(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]
     if key != one.latest and (not one.latest or day >= one.latest[0]):
         one.seen = one.seen if one.touched else key
         one.latest = key
+        one.changed = one.seen[1] != key[1]
         one.told.append("screened")
 
 
-def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]) -> None:
-    what, number, trial, state, current = operation
+def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...], minute: int) -> None:
+    what, number, trial, state, current, between = operation
     entry, one = entry_of(store, number, trial), expected.get((number, trial))
     if entry is None or one is None:
         assert (entry, one) == (None, None)
         return
     version, worklist = one.version - (not current), store.worklist
-    if what == "note":
-        worklist.note(entry.id, text=state.value, who="Li", now=NOW)
-        one.told.append("noted")
-        return
+    shown, page = one.latest, entry.latest.id
+    if between:
+        take(store, expected, ("take", number, trial, between, 0, ""), minute)
+    on: dict[str, Any] = {"now": NOW, "shown": page, "differs": differs}
+    by: dict[str, Any] = {"who": "Li", **on}
     calls = {
-        "decide": lambda: worklist.decide(entry.id, version, state=state, who="Li", now=NOW),
-        "assign": lambda: worklist.assign(entry.id, version, assignee=state.value, who="Li", now=NOW),
-        "attest": lambda: worklist.attest(entry.id, version, attestation(trial=trial), now=NOW),
-        "withdraw": lambda: worklist.withdraw(entry.id, version, "life-expectancy", who="Li", now=NOW),
-        "acknowledge": lambda: worklist.acknowledge(entry.id, version, screening=entry.latest.id, who="Li", now=NOW),
+        "note": lambda: worklist.note(entry.id, text=state.value, **by),
+        "decide": lambda: worklist.decide(entry.id, version, state=state, **by),
+        "assign": lambda: worklist.assign(entry.id, version, assignee=state.value, **by),
+        "attest": lambda: worklist.attest(entry.id, version, attestation(trial=trial), **on),
+        "withdraw": lambda: worklist.withdraw(entry.id, version, "life-expectancy", gate="screening", **by),
+        "acknowledge": lambda: worklist.acknowledge(
+            entry.id, version, screening=page, who="Li", now=NOW, differs=differs
+        ),
     }
-    if not current:
+    if not current and what != "note":
         with pytest.raises(EditedMeanwhileError):
             calls[what]()
         return
@@ -101,17 +115,19 @@ def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]
             calls[what]()
         return
     calls[what]()
-    one.version += 1
+    one.version += what != "note"
     if what == "decide":
         one.state = state
     elif what == "assign":
         one.assignee = state.value
     elif what == "acknowledge":
-        one.seen = one.latest
-    else:
+        one.seen, one.changed = shown, False
+    elif what != "note":
         one.attested = what == "attest"
-    past = {"decide": "decided", "assign": "assigned", "attest": "attested", "withdraw": "withdrawn"}
-    one.told.append(past.get(what, "seen"))
+    # What nobody has looked at yet is never told to be seen.
+    if shown[1] != one.latest[1]:
+        one.seen, one.changed = shown, True
+    one.told.append(PAST[what])
 
 
 @settings(max_examples=max(20, settings.default.max_examples // 4))  # of up to 25 operations each
@@ -124,7 +140,7 @@ def test_no_decision_is_lost_and_nothing_is_there_twice(operations: list[tuple[A
             if data.draw(st.booleans(), label="again"):
                 take(store, expected, operation, minute)
         else:
-            edit(store, expected, operation)
+            edit(store, expected, operation, minute)
     rows = 0
     for (number, trial), one in expected.items():
         entry = entry_of(store, number, trial)
@@ -136,7 +152,7 @@ def test_no_decision_is_lost_and_nothing_is_there_twice(operations: list[tuple[A
         assert set(kept) == one.keys
         assert kept[[s.id for s in screenings].index(entry.latest.id)] == one.latest
         assert kept[[s.id for s in screenings].index(entry.seen)] == one.seen
-        assert entry.changed == (one.touched and one.seen[1] != one.latest[1])
+        assert entry.changed == one.changed == (one.seen[1] != one.latest[1])
         assert [event.what for event in store.worklist.history(entry.id)] == one.told[::-1]
         in_force = store.worklist.attestations(entry.person.source, entry.person.reference, DAY)
         assert len(in_force.get(trial, ())) == one.attested

@@ -49,6 +49,17 @@ def test_ranks(listed: Store) -> None:
     assert references(listed, descending=True)[0] == "8"
 
 
+def test_lapsed_candidates_come_after_the_others_and_are_counted(listed: Store) -> None:
+    today = DAY + timedelta(days=2)  # the results of 0 and 3 counted until the day before; those of 1 still do
+    assert references(listed, today=today) == list("120345678")
+    assert references(listed, today=today, lapsed=True) == list("03")
+    assert references(listed, today=today, lapsed=False) == list("1245678")
+    assert references(listed, lapsed=True) == []  # without a day nothing has lapsed
+    assert listed.worklist.counts(TRIAL, today=today).lapsed == 2
+    assert listed.worklist.counts(TRIAL, today=DAY + timedelta(days=1)).lapsed == 0
+    assert listed.worklist.counts(TRIAL).lapsed == 0
+
+
 def test_sorts(listed: Store) -> None:
     assert references(listed, sort="status") == list("012345678")
     assert references(listed, sort="status", descending=True) == list("867450123")

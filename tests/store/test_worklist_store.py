@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import Engine, event
 
 from cds_service.errors import EditedMeanwhileError, RequestError
 from cds_service.evaluation.outcome import Verdict
-from cds_service.store import Store, open_store
-from cds_service.store.worklist import Chart, Entry, EntryState, Person, Run, Wanted
+from cds_service.store import Answer, CardFeedback, Kind, SentCard, Store, open_store, patient_key
+from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON, Chart, Entry, EntryState, Person, Run, Wanted
 from tests.store.made_screenings import (
     DAY,
     NOW,
@@ -48,7 +50,8 @@ def test_what_was_taken_comes_back_as_it_was(store: Store) -> None:
     assert kept == vars(new)
     assert str(entry.latest.result["criteria"][0]["value"]) == "1.50"
     assert store.worklist.screening(entry.id, entry.latest.id) == entry.latest
-    assert store.worklist.screenings(entry.id) == [entry.latest]
+    (past,) = store.worklist.screenings(entry.id)
+    assert vars(past) == {name: getattr(entry.latest, name) for name in vars(past)}
     assert store.worklist.chart(entry.patient, "sha256:a") == b"a"
     assert store.worklist.chart(entry.patient, "sha256:b") is None
     assert store.worklist.trials() == [TRIAL]
@@ -96,11 +99,26 @@ def test_one_person_has_one_id_for_all_trials(store: Store) -> None:
 def test_many_persons_at_once_are_taken_as_one_by_one(store: Store) -> None:
     many = [(person(number), chart(str(number)), [screening()]) for number in (3, 1, 2, 1)]
     found = store.worklist.take_all(many, differs=differs, now=NOW)
-    assert found[1] == found[3]
-    assert [store.worklist.entry(one[TRIAL]).person.reference for one in found] == [  # type: ignore[union-attr]
+    assert found[1][TRIAL].entry == found[3][TRIAL].entry
+    assert [store.worklist.entry(one[TRIAL].entry).person.reference for one in found] == [  # type: ignore[union-attr]
         "Patient/3", "Patient/1", "Patient/2", "Patient/1",
     ]  # fmt: skip
     assert store.worklist.counts(TRIAL).total == 3
+
+
+def test_what_became_of_each_entry_is_told(store: Store) -> None:
+    def became(content: str, *statuses: str) -> list[str]:
+        new = [(person(number), chart(content), [judged(one)]) for number, one in enumerate(statuses)]
+        found = store.worklist.take_all(new, differs=differs, now=NOW + timedelta(minutes=ord(content)))
+        return [one[TRIAL].became for one in found]
+
+    assert became("a", "candidate", "candidate", "candidate") == ["new", "new", "new"]
+    for number in (1, 2):
+        store.worklist.note(taken(store, judged("candidate"), person(number)).id, text="x", who="Li", now=NOW)
+    changed = ["unchanged", "changed", "unchanged"]
+    assert became("b", "excluded", "excluded", "candidate") == changed
+    assert became("b", "excluded", "excluded", "candidate") == changed  # still to be looked at
+    assert became("c", "excluded", "candidate", "candidate") == ["unchanged"] * 3
 
 
 def test_all_of_a_taking_or_nothing(store: Store) -> None:
@@ -160,7 +178,17 @@ def test_an_older_day_taken_later_does_not_stand(store: Store) -> None:
 def test_a_day_that_has_not_come_does_not_stand_until_then(store: Store) -> None:
     far = taken(store, judged("excluded", as_of=date(2062, 1, 1)))
     assert taken(store, judged("candidate"), content="b", minutes=1).latest.status == "candidate"
-    assert taken(store, judged("excluded", as_of=date(2062, 1, 1)), minutes=2).latest == far.latest
+    assert taken(store, judged("excluded", as_of=date(2062, 1, 1)), minutes=2).latest.id == far.latest.id
+
+
+def test_the_day_is_that_of_the_patients(store: Store) -> None:
+    """East of Greenwich a morning is of a day that UTC does not have yet."""
+    tomorrow = DAY + timedelta(days=1)
+    early = replace(judged("candidate"), as_of=tomorrow)
+    for new, content in ((early, "a"), (judged("excluded"), "b")):
+        store.worklist.take(person(), chart(content), [new], differs=differs, now=NOW, today=tomorrow)
+    (entry,) = store.worklist.entries(TRIAL, wanted=Wanted()).entries
+    assert entry.latest.status == "candidate"
 
 
 def test_a_chart_that_is_as_it_was_before_stands_again(store: Store) -> None:
@@ -168,7 +196,7 @@ def test_a_chart_that_is_as_it_was_before_stands_again(store: Store) -> None:
     first = taken(store, judged("candidate"))
     assert taken(store, judged("excluded"), content="b", minutes=1).latest.status == "excluded"
     again = taken(store, judged("candidate"), minutes=2)
-    assert again.latest == first.latest
+    assert replace(again.latest, at=NOW) == first.latest
     assert len(store.worklist.screenings(first.id)) == 2
 
 
@@ -244,7 +272,7 @@ def test_the_second_of_two_people_is_told_and_nothing_is_lost(store: Store) -> N
         lambda: worklist.assign(entry.id, 1, assignee="Chen", who="Chen", now=NOW),
         lambda: worklist.acknowledge(entry.id, 1, screening=entry.latest.id, who="Chen", now=NOW),
         lambda: worklist.attest(entry.id, 1, attestation(), now=NOW),
-        lambda: worklist.withdraw(entry.id, 1, "life-expectancy", who="Chen", now=NOW),
+        lambda: worklist.withdraw(entry.id, 1, "life-expectancy", gate="screening", who="Chen", now=NOW),
         lambda: worklist.assign(entry.id, 3, assignee="Chen", who="Chen", now=NOW),
     ]
     for edit in edits:
@@ -288,15 +316,126 @@ def test_a_screening_of_another_entry(store: Store) -> None:
 def test_words_that_are_too_long_are_refused(store: Store) -> None:
     entry = taken(store)
     for edit in (
-        lambda: store.worklist.note(entry.id, text="x" * 10_001, who="Li", now=NOW),
-        lambda: store.worklist.decide(entry.id, 1, state=EntryState.DECLINED, reason="x" * 2001, who="Li", now=NOW),
-        lambda: store.worklist.assign(entry.id, 1, assignee="x" * 201, who="Li", now=NOW),
-        lambda: store.worklist.attest(entry.id, 1, attestation(reason="x" * 2001), now=NOW),
+        lambda: store.worklist.note(entry.id, text="x" * (MOST_NOTE + 1), who="Li", now=NOW),
+        lambda: store.worklist.decide(
+            entry.id, 1, state=EntryState.DECLINED, reason="x" * (MOST_REASON + 1), who="Li", now=NOW
+        ),
+        lambda: store.worklist.assign(entry.id, 1, assignee="x" * (MOST_NAME + 1), who="Li", now=NOW),
+        lambda: store.worklist.attest(entry.id, 1, attestation(reason="x" * (MOST_REASON + 1)), now=NOW),
     ):
         with pytest.raises(RequestError, match="at most"):
             edit()
     assert store.worklist.entry(entry.id) == entry
-    assert store.worklist.note(entry.id, text="王" * 10_000, who="Li", now=NOW).version == 1
+    assert store.worklist.note(entry.id, text="王" * MOST_NOTE, who="Li", now=NOW).version == 1
+
+
+# --- a page that is open while newer data come ------------------------------------------------------------------
+
+
+def edits_of(store: Store, entry: Entry, shown: int | None) -> dict[str, Callable[[], Entry]]:
+    worklist, on = store.worklist, {"who": "Li", "now": LATER, "shown": shown, "differs": differs}
+    told = attestation()
+    return {
+        "decided": lambda: worklist.decide(entry.id, 1, state=EntryState.CONTACTED, **on),
+        "noted": lambda: worklist.note(entry.id, text="x", **on),
+        "assigned": lambda: worklist.assign(entry.id, 1, assignee="Chen", **on),
+        "attested": lambda: worklist.attest(entry.id, 1, told, now=LATER, shown=shown, differs=differs),
+    }
+
+
+@pytest.mark.parametrize("what", ["decided", "noted", "assigned", "attested"])
+def test_an_edit_stands_on_what_its_page_showed(store: Store, what: str) -> None:
+    shown = taken(store, judged("candidate"))
+    assert taken(store, judged("excluded"), content="b", minutes=1).seen != shown.seen  # nobody relied on it yet
+    entry = edits_of(store, shown, shown.latest.id)[what]()
+    assert (entry.changed, entry.seen, entry.latest.status) == (True, shown.latest.id, "excluded")
+    assert store.worklist.history(entry.id)[0].what == what  # and it is kept
+    assert taken(store, judged("excluded"), content="c", minutes=2).changed
+    entry = store.worklist.acknowledge(
+        entry.id, entry.version, screening=entry.latest.id, who="Li", now=LATER, differs=differs
+    )
+    assert not entry.changed
+
+
+@pytest.mark.parametrize("what", ["decided", "noted", "assigned", "attested"])
+def test_newer_data_that_say_the_same_move_nothing(store: Store, what: str) -> None:
+    shown = taken(store, judged("candidate"))
+    followed = taken(store, judged("candidate"), content="b", minutes=1)
+    entry = edits_of(store, shown, shown.latest.id)[what]()
+    assert (entry.changed, entry.seen) == (False, followed.latest.id)
+
+
+def test_a_page_of_another_entry_is_refused(store: Store) -> None:
+    entry, other = taken(store), taken(store, who=person(2))
+    for edit in edits_of(store, entry, other.latest.id).values():
+        with pytest.raises(RequestError, match="screening"):
+            edit()
+    assert store.worklist.entry(entry.id) == entry
+
+
+def test_what_is_attested_at_one_gate_is_not_kept_at_another(store: Store) -> None:
+    shown = taken(store, judged("candidate"))
+    entry = taken(store, judged("candidate", gate="randomisation"), content="b", minutes=1)
+    on = {"now": LATER, "shown": shown.latest.id, "differs": differs}
+    with pytest.raises(EditedMeanwhileError):
+        store.worklist.attest(entry.id, 1, attestation(), **on)
+    with pytest.raises(EditedMeanwhileError):
+        store.worklist.withdraw(entry.id, 1, "life-expectancy", gate="screening", who="Li", **on)
+    assert store.worklist.entry(entry.id) == entry
+
+
+@pytest.mark.parametrize("state", [EntryState.NEW, EntryState.REVIEWING])
+def test_who_decided_and_took_it_back_has_looked(store: Store, state: EntryState) -> None:
+    entry = taken(store, judged("candidate"))
+    store.worklist.decide(entry.id, 1, state=state, who="Li", now=NOW)
+    store.worklist.decide(entry.id, 2, state=EntryState.NEW, who="Li", now=NOW)
+    assert taken(store, judged("excluded"), content="b", minutes=1).changed
+
+
+def test_who_was_assigned_and_then_not_has_looked(store: Store) -> None:
+    entry = taken(store, judged("candidate"))
+    store.worklist.assign(entry.id, 1, assignee="Chen", who="Li", now=NOW)
+    store.worklist.assign(entry.id, 2, assignee="", who="Li", now=NOW)
+    assert taken(store, judged("excluded"), content="b", minutes=1).changed
+
+
+def test_seeing_what_says_the_same_as_the_newest_is_seeing_it(store: Store) -> None:
+    worklist = store.worklist
+    shown = worklist.note(taken(store).id, text="x", who="Li", now=NOW)
+    other = screening(result={"status": "needs-data", "order": "another"})
+    entry = taken(store, other, content="b", minutes=1)
+    entry = worklist.acknowledge(entry.id, 1, screening=shown.latest.id, who="Li", now=LATER, differs=differs)
+    assert not entry.changed
+
+
+def test_history_comes_in_pages(store: Store) -> None:
+    entry = taken(store)
+    for number in range(5):
+        store.worklist.note(entry.id, text=str(number), who="Li", now=NOW)
+    whole = store.worklist.history(entry.id)
+    first = store.worklist.history(entry.id, limit=4)
+    assert first == whole[:4]
+    assert store.worklist.history(entry.id, limit=4, before=first[-1].number) == whole[4:]
+    for minute in range(1, 5):
+        taken(store, content=str(minute), minutes=minute)
+    judgements = store.worklist.screenings(entry.id)
+    assert store.worklist.screenings(entry.id, limit=2) == judgements[:2]
+    assert store.worklist.screenings(entry.id, limit=9, before=judgements[1].id) == judgements[2:]
+
+
+def test_a_history_reads_no_results(store: Store) -> None:
+    entry, asked = taken(store), []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        store.worklist.screenings(entry.id)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert any("screenings" in one for one in asked)
+    assert not any("result" in one for one in asked)
 
 
 # --- attestations ---------------------------------------------------------------------------------------------
@@ -324,11 +463,13 @@ def test_what_was_attested_is_in_force_until_its_last_day(store: Store) -> None:
     later = attestation(gate="randomisation")
     entry = worklist.attest(entry.id, 4, later, now=LATER)
     assert on(DAY) == {TRIAL: (other, again, later)}
-    entry = worklist.withdraw(entry.id, 5, "life-expectancy", who="Dr Li", now=LATER)
-    assert on(DAY) == {TRIAL: (other,)}
+    entry = worklist.withdraw(entry.id, 5, "life-expectancy", gate="screening", who="Dr Li", now=LATER)
+    assert on(DAY) == {TRIAL: (other, later)}  # one of another gate stays
     assert [one.what for one in worklist.history(entry.id)][:2] == ["withdrawn", "attested"]
+    named = {"criterion": "life-expectancy", "gate": "screening"}
+    assert worklist.history(entry.id)[0].detail == worklist.audit()[0].detail == named
     with pytest.raises(RequestError, match="attested"):
-        worklist.withdraw(entry.id, 6, "life-expectancy", who="Dr Li", now=LATER)
+        worklist.withdraw(entry.id, 6, "life-expectancy", gate="screening", who="Dr Li", now=LATER)
     with pytest.raises(RequestError, match="another trial"):
         worklist.attest(entry.id, 6, attestation(trial="NCT2"), now=LATER)
     assert (worklist.entry(entry.id) or entry).version == 6
@@ -381,6 +522,36 @@ def test_forgetting_leaves_nothing_but_the_audit(store: Store) -> None:
     again = taken(store)
     assert (again.id, again.patient, again.version) != (entry.id, entry.patient, entry.version)
     assert again.latest.id > other.latest.id  # an id that the audit names is not given again
+
+
+def test_forgetting_takes_the_cards_and_the_comments_on_them(store: Store) -> None:
+    def sent(tenant: str, patient: str, number: int) -> SentCard:
+        uuid = str(UUID(int=number))
+        card = SentCard(uuid, "npc", Kind.CANDIDATE, TRIAL, patient, NOW, (), {}, ())
+        store.remember(tenant, [card])
+        store.add_feedback(tenant, [CardFeedback(uuid, Answer.OVERRIDDEN, NOW, NOW, "other", f"canary {number}")])
+        store.revoke(patient, TRIAL, NOW - timedelta(days=1))
+        return card
+
+    one, two = person(), person(2)
+    hers = {tenant: patient_key(tenant, one.reference, one.source) for tenant in ("t1", "t2")}
+    for number, (tenant, key) in enumerate(hers.items()):
+        sent(tenant, key, number)
+    # The same uuid at another tenant, another person, and a call that named no server.
+    others = [
+        ("t2", sent("t2", patient_key("t2", two.reference, two.source), 0)),
+        ("t3", sent("t3", patient_key("t3", one.reference), 3)),
+    ]
+    store.worklist.forget(taken(store).patient, who="Li", reason="request", now=LATER)
+    assert [store.overrides(key) for key in hers.values()] == [[], []]
+    assert store.cards("t1", {str(UUID(int=0))}) == {}
+    assert {card.uuid: card for _, card in others} == {
+        card.uuid: card
+        for tenant, _ in others
+        for card in store.cards(tenant, {str(UUID(int=n)) for n in range(4)}).values()
+    }
+    assert len(store.overrides()) == 2
+    assert sum(one.commented for one in store.counts()) == 2
 
 
 def test_what_was_forgotten_cannot_be_read_from_the_files(tmp_path: Path) -> None:
