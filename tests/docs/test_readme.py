@@ -79,7 +79,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", OURS)
 def test_command(command: str, build: Path) -> None:
-    result = run(command.replace(" build/", f" {build}/"))
+    # A path of three slashes is relative, one of four is not.
+    result = run(command.replace(" build/", f" {build}/").replace("sqlite:///build/", f"sqlite:///{build}/"))
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.strip()
     assert "eligible" not in result.stdout.lower()
