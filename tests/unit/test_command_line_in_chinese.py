@@ -302,7 +302,7 @@ def test_a_run_and_its_lists(run: CliRunner, tmp_path: Path, monkeypatch: pytest
     shutil.copy(STORY, bundles / "one.json")
     told = said(run.invoke(main, ["prescreen", "--bundles", str(bundles), "--out", str(out), "--workers", "1", *AS_OF]))
     assert "1 位患者，已判定 1 位（判定日期 2026-03-01）。" in told
-    assert f"{TRIAL}：1 需补充数据" in told
+    assert f"{TRIAL}：1 资料不足" in told
     assert f"{TRIAL}：排除标准未编码；候选者须由人员审核。" in told
     page = next(out.glob("*.html")).read_text(encoding="utf-8")
     assert '<html lang="zh-Hans">' in page
