@@ -68,43 +68,6 @@ def test_a_token_is_used_once_after_a_restart(url: str) -> None:
     assert not open_store(url).use_token("https://ehr", "a", SOON, NOW)
 
 
-_RACER = """
-import sys
-from datetime import UTC, datetime, timedelta
-from cds_service.store import open_store
-print("ready", flush=True)
-sys.stdin.readline()
-store = open_store(sys.argv[1])
-now = datetime.now(UTC)
-print(sum(store.use_token("https://ehr", str(n), now + timedelta(minutes=5), now) for n in range(150)))
-"""
-
-
-def test_processes_that_race_on_a_new_file(url: str, path: Path) -> None:
-    """Three workers start at once on a file that is not there, then all present the same 150 tokens."""
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _RACER, url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    answers = [racer.communicate(timeout=60) for racer in racers]
-    assert [racer.returncode for racer in racers] == [0, 0, 0], [error for _out, error in answers]
-    assert sum(int(out) for out, _error in answers) == 150
-    assert rows(path, "used_tokens") == 150
-
-
 @pytest.mark.parametrize("file", [True, False])
 def test_threads_that_race(file: bool, url: str) -> None:
     store = open_store(url if file else "sqlite://")
