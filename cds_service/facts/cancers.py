@@ -28,3 +28,22 @@ def names_cancer(code: Coded) -> bool:
     if icd:
         return any(_OTHER_CANCER_ICD.match(c.upper()) for c in icd)
     return any(_CANCER_WORDS.search(plain(n)) and not _NOT_A_PRIMARY.search(plain(n)) for n in code.names() if n)
+
+
+_ELSEWHERE: Final = (
+    "(?:乳腺|肺|肝|胃|结肠|直肠|食管|前列腺|宫颈|卵巢|甲状腺|肾|膀胱|胰腺|喉)癌",
+    r"(?:breast|lung|liver|gastric|stomach|colon|colorectal|rectal|prostate|cervical|ovarian|thyroid|renal|bladder|pancreatic)",
+)
+_OF_ANOTHER: Final = re.compile(
+    rf"(?<!转移性)(?<!继发性){_ELSEWHERE[0]}.{{0,4}}转移"
+    rf"|metasta\w*.{{0,30}} from (?:\w+ ){{0,3}}?{_ELSEWHERE[1]}"
+    rf"|{_ELSEWHERE[1]} (?:cancer|carcinoma|ca)\b.{{0,20}} metasta"
+)
+
+
+def names_another_origin(code: Coded) -> bool:
+    """Say whether a metastasis' own words give another cancer as its origin ("乳腺癌骨转移").
+
+    "转移性肺癌" is a metastasis in the lung, of whatever origin.
+    """
+    return not names_the_disease(code) and any(_OF_ANOTHER.search(plain(name)) for name in code.names() if name)

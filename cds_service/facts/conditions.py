@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cds_service.facts.dates import When
 from cds_service.facts.elements import NOTHING, Coded, coded, extension, list_of, object_of, reference_of, text_of
+from cds_service.facts.names import suspected
 from cds_service.facts.reading import UnreadableError, span_of, when_of
 from cds_service.facts.record import Source
 
@@ -123,7 +124,7 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
     yield ConditionEntry(
         reference=source.reference,
         code=code,
-        verification=_how_sure(body, verification),
+        verification=_how_sure(body, verification, code),
         clinical=clinical,
         onset=onset.start or onset.end,
         recorded=when_of(body.get("recordedDate")),
@@ -135,10 +136,13 @@ def read_condition(source: Source) -> Iterator[ConditionEntry]:
     )
 
 
-def _how_sure(body: Mapping[str, Any], verification: str) -> str:
-    """Return how sure an entry is; a status that is there and cannot be read leaves it unsure, not confirmed."""
+def _how_sure(body: Mapping[str, Any], verification: str, code: Coded) -> str:
+    """Return how sure an entry is; a status that is there and cannot be read leaves it unsure, not confirmed.
+
+    Where no status is stated, the entry's own words may say that it is only suspected ("骨转移?").
+    """
     if body.get("verificationStatus") is None:
-        return ""
+        return "unsure" if any(suspected(name) for name in code.names()) else ""
     return verification if verification in ("confirmed", "refuted") else "unsure"
 
 

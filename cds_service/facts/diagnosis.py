@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.facts.cancers import names_cancer, names_the_disease
-from cds_service.facts.codes import ValueSet
+from cds_service.facts.codes import ICD_O_3, SNOMED, ValueSet
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.dates import When, earliest, shift
 from cds_service.facts.elements import same_reference
@@ -49,6 +49,7 @@ class Diagnosis:
     other_cancers: tuple[ConditionEntry, ...]
     concerned: frozenset[str] = frozenset()
     extent: tuple[StageRecord, ...] = ()
+    listed: When | None = None
 
     def at_diagnosis(self, when: When | None) -> Truth:
         """Say whether something dated so was found at diagnosis; undated counts as at diagnosis."""
@@ -64,6 +65,12 @@ class Diagnosis:
             return Truth.FALSE
         surely = when.certainly_within(shift(self.onset.last, -DIAGNOSIS_DAYS), shift(self.onset.first, DIAGNOSIS_DAYS))
         return Truth.TRUE if surely and (first is None or when.last <= first.first) else Truth.UNKNOWN
+
+    def long_before(self, when: When | None) -> bool:
+        """Say whether something dated so was certainly said before there was this disease to speak of."""
+        if when is None or self.onset is None:
+            return False
+        return when.last < shift(self.onset.first, -DIAGNOSIS_DAYS)
 
     @property
     def treated(self) -> bool:
@@ -81,8 +88,23 @@ class Diagnosis:
         return not named or any(c.reference in self.concerned for c in named)
 
     def may_be_anothers(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
-        """Say whether a result names no Condition, and another active cancer may be what it is about."""
-        return self.other_active_cancer and not _focused(entry, conditions)
+        """Say whether a result names no Condition, and another cancer, active or earlier, may be what it is about."""
+        if _focused(entry, conditions):
+            return False
+        return self.other_active_cancer or self.of_an_earlier_cancer(entry, conditions)
+
+    def of_an_earlier_cancer(self, entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> bool:
+        """Say whether a result that names no Condition is from before this disease, when another cancer was known.
+
+        A breast cancer's staging of ten years ago would else date this disease, and deny that it is de novo.
+        """
+        when = entry.when
+        if when is None or self.listed is None or _focused(entry, conditions):
+            return False
+        if when.last >= shift(self.listed.first, -DIAGNOSIS_DAYS):
+            return False
+        days = [day for one in self.other_cancers for day in (one.onset, one.recorded) if day is not None]
+        return any(day.first <= shift(when.last, DIAGNOSIS_DAYS) for day in days)
 
 
 def _focused(entry: ObservationEntry, conditions: tuple[ConditionEntry, ...]) -> list[ConditionEntry]:
@@ -101,13 +123,18 @@ def diagnose(chart: Chart) -> Diagnosis:
     )
     others = tuple(entry for entry in chart.conditions if entry.confirmed and is_other_cancer(chart, entry, options))
     concerned = _concerned(chart, options)
-    frame = Diagnosis(conditions, None, Treatments(), (), others, concerned)
+    times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
+    frame = Diagnosis(conditions, None, Treatments(), (), others, concerned, listed=earliest(times))
     histology, extent_asked = chart.value_sets[options["histology_observation_value_set"]], _extent_asked(chart)
     asked = [histology, *staging_asked(chart, options), *(one for sets in extent_asked.values() for one in sets)]
     dating = [chart.observations[at] for at in chart.places(asked)]
-    about = [entry for entry in dating if frame.is_about(entry, chart.conditions)]
+    about = [
+        entry
+        for entry in dating
+        if frame.is_about(entry, chart.conditions)
+        and (_has_the_type(chart, entry) or not frame.of_an_earlier_cancer(entry, chart.conditions))
+    ]
     stages = tuple(stage_records(chart, about, conditions, options))
-    times = [when for entry in conditions for when in (entry.onset, entry.recorded) if when is not None]
     extent = tuple(extent_records(about, extent_asked))
     reports = [entry for entry in about if entry.when is not None and entry.code.find(histology)]
     times += [entry.when for entry in reports if entry.when is not None and entry.usable]
@@ -116,7 +143,13 @@ def diagnose(chart: Chart) -> Diagnosis:
     if onset is not None and not times:
         onset = _perhaps_earlier(onset, _unsure(chart, options), reports)
     treatments = classify_treatments(chart, onset, conditions, bool(others), options)
-    return Diagnosis(conditions, onset, treatments, stages, others, concerned, extent)
+    return Diagnosis(conditions, onset, treatments, stages, others, concerned, extent, frame.listed)
+
+
+def _has_the_type(chart: Chart, entry: ObservationEntry) -> bool:
+    """Say whether a result is a histology of the type that the trial asks of this disease."""
+    asked = [one.options["asked_value_sets"] for one in chart.definitions.values() if one.kind == "histology"]
+    return any(entry.answer.find(chart.value_sets[name]) for names in asked for name in names)
 
 
 def _unsure(chart: Chart, options: Mapping[str, Any]) -> list[ConditionEntry]:
@@ -157,7 +190,11 @@ def _concerned(chart: Chart, options: Mapping[str, Any]) -> frozenset[str]:
     """Return the references of every entry about the disease, however sure, and of its metastases."""
     sites = [chart.value_sets[name] for name in options["site_value_sets"]]
     spread = [chart.value_sets[name] for name in options["related_value_sets"]]
-    own = [e for e in chart.conditions if any(e.code.find(one) for one in sites) or names_the_disease(e.code)]
+    own = [
+        e
+        for e in chart.conditions
+        if any(e.code.find(one) for one in sites) or names_the_disease(e.code) or is_at_the_site(chart, e, options)
+    ]
     references = {entry.reference for entry in own}
     metastases = [
         entry
@@ -168,10 +205,36 @@ def _concerned(chart: Chart, options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(references | {entry.reference for entry in metastases})
 
 
+# SNOMED CT: nasopharyngeal structure.
+_NASOPHARYNX: Final = "71836000"
+
+
+def is_at_the_site(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
+    """Say whether an entry is a tumour that only its place gives away: "malignant neoplastic disease", nasopharynx.
+
+    mCODE records a primary so, by code and bodySite. What kind of tumour it is, no code tells.
+    """
+    topography = [chart.value_sets[name] for name in options.get("topography_value_sets", ())]
+    if any(entry.code.find(one) for one in topography):
+        return True
+    placed = any(entry.body_sites.find(one) for one in topography) or any(
+        c.system == SNOMED and c.code == _NASOPHARYNX for c in entry.body_sites.codings
+    )
+    return placed and any(_is_any_tumour(c.system, c.code or "", options) for c in entry.code.codings)
+
+
+def _is_any_tumour(system: str | None, code: str, options: Mapping[str, Any]) -> bool:
+    if system == ICD_O_3:
+        return code.endswith("/3")
+    if system == SNOMED:
+        return code in options["unspecific_reason_codes"]
+    return "icd-10" in (system or "") and code.upper().startswith(("C14", "C76", "C80"))
+
+
 def is_other_cancer(chart: Chart, entry: ConditionEntry, options: Mapping[str, Any]) -> bool:
     """Say whether an entry is a primary cancer that is not the disease."""
     own = (*options["site_value_sets"], *options["related_value_sets"])
-    if any(entry.code.find(chart.value_sets[name]) for name in own):
+    if any(entry.code.find(chart.value_sets[name]) for name in own) or is_at_the_site(chart, entry, options):
         return False
     if entry.code.find(chart.value_sets[options["other_cancer_value_set"]]):
         return True

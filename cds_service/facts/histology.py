@@ -17,7 +17,7 @@ from cds_service.facts.diagnosis import disease_options
 from cds_service.facts.elements import Coded
 from cds_service.facts.fact import Evidence, Fact, Reason, yes_or_no
 from cds_service.facts.labs import cited
-from cds_service.facts.names import histology_side
+from cds_service.facts.names import histology_side, names_no_histology
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
 from cds_service.logic.values import EITHER, NO
@@ -34,7 +34,7 @@ class _Report:
         side: True for the type asked for, False for another; None when it does not tell.
         known: whether the code is in a histology value set at all.
         confirm: whether the code's meaning must be confirmed.
-        by_text: whether only text gives the side.
+        by_text: whether only text names a type; one that it says is not there gives no side.
         from_site: whether it is a problem-list entry's own code.
         doubtful: whether it says "another type", and another active cancer may be what it is about.
     """
@@ -156,4 +156,5 @@ def _judge(
         confirm = bool(yes) and all(c.attributes.get("confidence") == "confirm" for c in yes)
         return _Report(evidence, when, final, side, True, confirm, from_site=from_site)
     side = histology_side(code.label)
-    return _Report(evidence, when, final, side, vague, by_text=side is not None, from_site=from_site)
+    by_text = side is not None or names_no_histology(code.label)
+    return _Report(evidence, when, final, side, vague, by_text=by_text, from_site=from_site)

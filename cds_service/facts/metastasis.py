@@ -23,7 +23,15 @@ from cds_service.facts.names import plain
 from cds_service.facts.need import Need
 from cds_service.facts.observations import ObservationEntry
 from cds_service.facts.phrase import joined, say
-from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, named_in_text, notes_of, spread
+from cds_service.facts.spread import (
+    Spread,
+    at_diagnosis,
+    cited_condition,
+    named_in_text,
+    notes_of,
+    spread,
+    why_unlinked,
+)
 from cds_service.facts.staged import Axis
 from cds_service.facts.staging import (
     TOLD,
@@ -114,8 +122,8 @@ def _without_category(chart: Chart, name: str, base: Baseline, found: Spread, la
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=evidence, says=say("confirmed and refuted"))
     if found.unlinked:
         evidence = tuple(cited_condition(one) for one in found.unlinked)
-        says = say("a metastasis beside another active cancer")
-        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=says)
+        why = why_unlinked(chart)
+        return Fact.unknown(name, EITHER, Reason.CLINICIAN, lean=YES, evidence=evidence, says=why)
     if found.unsure:
         evidence = tuple(cited_condition(one) for one in found.unsure)
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
@@ -165,11 +173,13 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
     found = spread(chart, value_set, one_site=True)
     findings = [entry for entry in chart.observations if entry.usable and _about_organ(entry, definition, chart)]
     present = [e for e in findings if _sides(e, definition, chart) is True]
-    absent = [e for e in findings if _sides(e, definition, chart) is False]
+    # What was absent long before this disease says nothing of its metastases.
+    refuted = [one for one in found.refuted if not chart.disease.long_before(_written(one))]
+    absent = [e for e in findings if _sides(e, definition, chart) is False and not chart.disease.long_before(e.when)]
     seen = tuple(cited_condition(one) for one in (*found.ours, *found.disputed)) + tuple(cited(one) for one in present)
-    denied = tuple(cited_condition(one) for one in found.refuted) + tuple(cited(one) for one in absent)
+    denied = tuple(cited_condition(one) for one in refuted) + tuple(cited(one) for one in absent)
     said_yes = [_written(one) for one in found.ours] + [one.when for one in present]
-    said_no = [_written(one) for one in found.refuted] + [one.when for one in absent]
+    said_no = [_written(one) for one in refuted] + [one.when for one in absent]
     last_word_is_no, last_word_is_yes = _ordered(said_yes, said_no), _ordered(said_no, said_yes)
     if found.disputed or (said_yes and said_no and not last_word_is_no and not last_word_is_yes):
         return Fact.unknown(name, EITHER, Reason.CONFLICT, evidence=seen + denied)
@@ -183,7 +193,7 @@ def organ_metastasis(chart: Chart, definition: FactDefinition, need: Need) -> Fa
             Reason.CLINICIAN,
             lean=YES,
             evidence=evidence,
-            says=say("a metastasis beside another active cancer"),
+            says=why_unlinked(chart),
         )
     suspected = [_written(one) for one in found.unsure]
     if said_no and (not suspected or _ordered(suspected, said_no)):

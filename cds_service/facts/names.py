@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 _DOUBT: Final = re.compile(
-    r"疑似|可疑|考虑|待排|排除|除外|否认|未见|无.{0,4}史|家族史|既往|病史|\?"
+    r"疑似|可疑|考虑|待排|待查|排除|除外|否认|未见|未发现|未提示|无.{0,6}转移|无.{0,4}史|家族史|既往|病史|\?"
     r"|rule[ds]? out|r/o|suspect|suspicious|possible|probable|query|no evidence|negative for"
     r"|without|denies|history|family|not |\bno\b|exclude"
 )
@@ -30,6 +30,21 @@ _DOUBT: Final = re.compile(
 def doubted(text: str) -> bool:
     """Say whether a text negates, doubts or only remembers what it names."""
     return bool(_DOUBT.search(plain(text)))
+
+
+_SUSPICION: Final = re.compile(
+    r"疑似|可疑|考虑|待排|待查|排除|除外|(?<!\?)\?{1,2}(?!\?)"
+    r"|rule[ds]? out|r/o|suspect|suspicious|possible|probable|query"
+)
+
+
+def suspected(text: str) -> bool:
+    """Say whether a text only suspects or excludes what it names; a run of question marks is broken encoding.
+
+    >>> suspected("骨转移？"), suspected("rule out bone metastases"), suspected("????"), suspected("骨转移")
+    (True, True, False, False)
+    """
+    return bool(_SUSPICION.search(plain(text)))
 
 
 def named_in(texts: Iterable[str], names: ValueSet) -> bool:
@@ -65,12 +80,40 @@ def histology_side(text: str) -> bool | None:
     >>> histology_side("非角化性癌，未分化型"), histology_side("角化型鳞状细胞癌"), histology_side("鳞癌")
     (True, False, None)
     """
-    folded = plain(text)
-    if re.search(r"非角化|未分化|non-? ?keratini[sz]ing|undifferentiated|lymphoepithelial|淋巴上皮", folded):
+    folded = _without_negated(plain(text))
+    if _ASKED_TYPE.search(folded):
         return True
-    if re.search(r"角化|keratini[sz]ing|basaloid|基底样|adenocarcinoma|腺癌|lymphoma|淋巴瘤", folded):
-        return False
-    return None
+    return False if _OTHER_TYPE.search(folded) else None
+
+
+def names_no_histology(text: str) -> bool:
+    """Say whether a text names a histology only to say that it is not there.
+
+    >>> names_no_histology("未见非角化性癌"), names_no_histology("非角化性癌，未见淋巴瘤"), names_no_histology("鳞癌")
+    (True, False, False)
+    """
+    folded = plain(text)
+    named = _ASKED_TYPE.search(folded) or _OTHER_TYPE.search(folded)
+    return bool(named) and histology_side(text) is None
+
+
+_ASKED_TYPE: Final = re.compile(r"非角化|未分化|non-? ?keratini[sz]ing|undifferentiated|lymphoepithelial|淋巴上皮")
+_OTHER_TYPE: Final = re.compile(r"角化|keratini[sz]ing|basaloid|基底样|adenocarcinoma|腺癌|lymphoma|淋巴瘤")
+_CLAUSE: Final = re.compile(r"[,，、;；。\n]|\.\s|\b(?:but|and)\b")
+# Before what it denies, or at the clause's end.
+_DENIED: Final = re.compile(
+    r"(?:未见|未达|未发现|未查见|未找到|未提示|排除|除外|不支持|不是|不符合|(?<![a-z])无(?!其他)"
+    r"|no evidence|negative for|without|\bnot\b|\bno\b|den(?:y|ies)|rule[ds]? out|exclude[sd]?).*"
+)
+_DENIED_AFTER: Final = re.compile(
+    r".*(?:排除|除外|不支持|excluded|ruled out|not (?:seen|found|identified|supported))\s*"
+)
+
+
+def _without_negated(folded: str) -> str:
+    """Return a folded text without what its clauses say is not there."""
+    clauses = _CLAUSE.split(folded)
+    return "; ".join("" if _DENIED_AFTER.fullmatch(clause) else _DENIED.sub("", clause) for clause in clauses)
 
 
 def metastasis_side(text: str) -> bool | None:
@@ -79,7 +122,9 @@ def metastasis_side(text: str) -> bool | None:
     >>> metastasis_side("T3N2M1b IVB期"), metastasis_side("cT4N2M0"), metastasis_side("T3N2")
     (True, False, None)
     """
-    found = set(re.findall(r"m\s*([01])", plain(text)))
+    # "2 cm 1 node" holds no category: lengths go first.
+    folded = re.sub(r"\d\s*[cm]m(?![0-9a-z])", " ", plain(text))
+    found = set(re.findall(r"m\s*([01])", folded))
     return None if len(found) != 1 else found == {"1"}
 
 
@@ -115,9 +160,10 @@ def edition_in(text: str) -> str | None:
 
 def response_in(text: str) -> str | None:
     """Return the response a text names: CR, PR, SD, PD; None for none."""
-    folded = plain(text)
+    # "Non-CR/non-PD" is a finding of its own (RECIST 1.1, without target lesions), "no progression" is none.
+    folded = _without_negated(re.sub(r"\bnon-? ?(?:cr|pd)\b", " ", plain(text)))
     for code, pattern in (
-        ("PD", r"\bpd\b|progress|进展"),
+        ("PD", r"\bpd\b(?!\s*-?\s*(?:1|l))|progress|进展"),  # not the drugs: PD-1, PD-L1
         ("SD", r"\bsd\b|stable disease|稳定"),
         ("PR", r"\bpr\b|partial|部分缓解"),
         ("CR", r"\bcr\b|complete (?:response|remission)|完全缓解"),

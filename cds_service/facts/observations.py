@@ -1,4 +1,4 @@
-"""Observation resources as entries: one code, one date, one value each; components and answers unfolded."""
+"""Observation resources as entries: one code, one date, one value each; components and members unfolded."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from cds_service.facts.elements import (
     reference_of,
     text_of,
 )
+from cds_service.facts.panels import contained_members
 from cds_service.facts.reading import UnreadableError, span_of, when_of
 from cds_service.facts.record import Source
 from cds_service.logic.values import Interval
@@ -146,15 +147,23 @@ class ObservationEntry:
 
 
 def read_observation(source: Source) -> Iterator[ObservationEntry]:
-    """Yield the result itself, and one entry for each component.
+    """Yield the result itself, and one entry for each component and for each member that it contains.
 
     Raises:
         UnreadableError: no code, a component without one, or a date that is none.
     """
-    body = source.body
-    status = text_of(body.get("status"))
-    if status in IGNORED:
+    if text_of(source.body.get("status")) in IGNORED:
         return
+    members = contained_members(source.body)
+    yield from _one(source.reference, source.body, panel=bool(members))
+    for member in members:
+        if text_of(member.get("status")) not in IGNORED:
+            yield from _one(source.reference, member)
+
+
+def _one(reference: str, body: Mapping[str, Any], *, panel: bool = False) -> Iterator[ObservationEntry]:
+    """Yield one result, and one entry for each of its components."""
+    status = text_of(body.get("status"))
     code = coded(body.get("code"))
     if not code.readable:
         raise UnreadableError
@@ -165,7 +174,7 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
         when = When(span.start.first, date.max)
     issued = when_of(body.get("issued")) if when is None else None
     shared: _Shared = {
-        "reference": source.reference,
+        "reference": reference,
         "status": status,
         "when": when or issued,
         "only_issued": when is None and issued is not None,
@@ -175,7 +184,7 @@ def read_observation(source: Source) -> Iterator[ObservationEntry]:
     components = [object_of(item) for item in list_of(body.get("component"))]
     own = _entry(shared, code, body)
     # A panel's head has no value of its own: it is not a missing result.
-    if own.has_value or not components or "dataAbsentReason" in body:
+    if own.has_value or not (components or panel) or "dataAbsentReason" in body:
         yield own
     for component in components:
         part = coded(component.get("code"))
@@ -299,10 +308,15 @@ def _amount_of_range(element: Mapping[str, Any]) -> Amount | None:
     return Amount(interval, ends[0].unit, shown)
 
 
-# A clean number, as laboratories print it: an optional comparator, an arrow or flag after it, perhaps a unit.
+# A clean number, as laboratories print it: an optional comparator, an arrow or flag after it, perhaps a unit (which may
+# begin with a power of ten, set apart), and the arrow after that.
 _IN_TEXT: Final = re.compile(
-    r"(?P<comparator>[<>]=?|[≤≥])?\s*(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:[↑↓]+|[HL*])?\s*(?P<unit>[^\d\s↑↓<>].{0,20})?"
+    r"(?P<comparator>[<>]=?|[≤≥])?\s*(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?:[↑↓]+|[HL*])?\s*"
+    r"(?P<unit>(?<=\s)10[*^eE]\d{1,2}/\S{1,12}?|[^\d\s↑↓<>].{0,20}?)?\s*[↑↓]*"
 )
+
+
+_RAISED: Final = re.compile("10([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 
 
 def amount_in_text(text: str) -> Amount | None:
@@ -315,7 +329,9 @@ def amount_in_text(text: str) -> Amount | None:
     >>> amount_in_text("1,2") is None
     True
     """
-    match = _IN_TEXT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    # Folding would make 109 of a raised 10⁹: the power is written out first.
+    written = _RAISED.sub(r"10^\1", text)
+    match = _IN_TEXT.fullmatch(unicodedata.normalize("NFKC", written).strip())
     if match is None or (match["unit"] or "").startswith((",", "-", "~", "/", ".", ":", "to", "(")):
         return None
     return _amount(

@@ -42,9 +42,9 @@ def performance_status(chart: Chart, definition: FactDefinition, need: Need) -> 
         replace(definition, options={**options, **karnofsky}),
         replace(need, unit=None),
     )
-    if other.value.now == ANY_NUMBER:
-        return ecog
     support = Decimal(str(karnofsky["supports_from"]))
+    if other.value.now == ANY_NUMBER:
+        return _written_karnofsky(chart, ecog, other, support) or ecog
     # 70 and more maps to ECOG 0 or 1 in the German registries' table: support, never a pass.
     lean = _lean(other, support)
     return Fact.unknown(
@@ -70,6 +70,7 @@ def _lean(karnofsky: Fact, support: Decimal) -> Numbers | None:
 _WORDS: Final = (Reason.UNMAPPED_CODE, Reason.UNIT_UNUSABLE)
 _GRADE_WORDS: Final = re.compile(
     r"(?<!\d)([0-5])(?:\s*(?:-|~|至|to)\s*([0-5]))?\s*(?:级|分|grade|$)|(?:grade|ecog|ps)\s*([0-5])(?!\d)"
+    r"|^([0-5])\s*[-–=:]\s*(?=[a-z一-鿿])"
 )
 
 
@@ -83,11 +84,34 @@ def _written(chart: Chart, definition: FactDefinition, ecog: Fact) -> Fact:
                 definition.name,
                 ANY_NUMBER,
                 Reason.CLINICIAN,
-                lean=Numbers.of(Decimal(match[2] or match[1] or match[3])),
+                lean=Numbers.of(Decimal(match[2] or match[1] or match[3] or match[4])),
                 evidence=(cited(entry),),
                 says=say("as text only"),
             )
     return ecog
+
+
+_SCORE_WORDS: Final = re.compile(r"(?<!\d)(100|[1-9]0|0)\s*(?:分|%|points?)")
+
+
+def _written_karnofsky(chart: Chart, ecog: Fact, other: Fact, support: Decimal) -> Fact | None:
+    """Return what the words of the Karnofsky score that counts lean to ("80分"); None when they tell nothing."""
+    reason = other.missing[0].reason if other.missing else None
+    counting = {evidence.resource for evidence in other.evidence} if reason in _WORDS else set()
+    for entry in chart.observations:
+        match = _SCORE_WORDS.fullmatch(plain(entry.answer.text)) if entry.reference in counting else None
+        if match is not None:
+            complete = ecog.missing[0].reason is Reason.NO_RECORD
+            return Fact.unknown(
+                ecog.name,
+                ANY_NUMBER,
+                Reason.CLINICIAN if complete else Reason.NOT_FETCHED,
+                lean=Numbers.of(Decimal(1 if Decimal(match[1]) >= support else 2)),
+                evidence=(cited(entry),),
+                says=say("Karnofsky only"),
+                until=other.until,
+            )
+    return None
 
 
 def graded_scale(chart: Chart, definition: FactDefinition, need: Need) -> Fact:

@@ -36,7 +36,7 @@ _STAGED: Final = _SPREAD - {Reason.NO_VALUE} | {Reason.EDITION_UNKNOWN}
 POSSIBLE_REASONS: Final[Mapping[str, frozenset[Reason]]] = {
     "age": _PERSON,
     "sex": frozenset({Reason.NO_RECORD}),
-    "primary_cancer": _LISTED | {Reason.UNMAPPED_CODE},
+    "primary_cancer": _LISTED | {Reason.UNMAPPED_CODE, Reason.NOT_SPECIFIC},
     "histology": _LISTED | {Reason.NOT_SPECIFIC, Reason.UNMAPPED_CODE},
     "de_novo_metastasis": _SPREAD,
     "organ_metastasis": _LISTED,

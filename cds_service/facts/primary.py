@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.definitions import FactDefinition
+from cds_service.facts.diagnosis import is_at_the_site
 from cds_service.facts.fact import Fact, Reason
 from cds_service.facts.names import names_nasopharyngeal_carcinoma
 from cds_service.facts.need import Need
@@ -41,6 +42,10 @@ def primary_cancer(chart: Chart, definition: FactDefinition, need: Need) -> Fact
     if unsure:
         evidence = tuple(cited_condition(entry) for entry in unsure)
         return Fact.unknown(name, EITHER, Reason.NOT_FINAL, lean=YES, evidence=evidence)
+    placed = [e for e in chart.conditions if not e.refuted and is_at_the_site(chart, e, definition.options)]
+    if placed:
+        evidence = tuple(cited_condition(entry) for entry in placed)
+        return Fact.unknown(name, EITHER, Reason.NOT_SPECIFIC, evidence=evidence)
     named = [e for e in chart.conditions if _only_named(chart, e) and not e.refuted]
     if named:
         return named_in_text(name, named)
@@ -66,7 +71,8 @@ def _confirmed(chart: Chart, name: str, entries: list[ConditionEntry]) -> Fact:
 
 
 def _refuted_later(entry: ConditionEntry, refuted: list[ConditionEntry]) -> bool:
-    return any(entry.written_before(other) for other in refuted)
+    """Say whether the same entry was refuted later; another code of the site refuted is a conflict, no answer."""
+    return any(entry.written_before(other) and entry.shares_code_with(other) for other in refuted)
 
 
 def _only_named(chart: Chart, entry: ConditionEntry) -> bool:

@@ -151,6 +151,9 @@ def _absent(name: str, over: Sequence[ConditionEntry], refuted: Sequence[Conditi
 
 
 def _remembers(code: Coded) -> bool:
+    # ICD-10 Z85: personal history of malignant neoplasm, whatever its display.
+    if any((c.code or "").upper().startswith("Z85") and "icd-10" in (c.system or "") for c in code.codings):
+        return True
     texts = [plain(text) for text in code.names() if text]
     return any(
         _HISTORY.search(text) and not _FAMILY.search(text) and names_cancer(Coded(text=_HISTORY.sub(" ", text)))

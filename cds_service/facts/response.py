@@ -33,10 +33,12 @@ def response_after_cycles(chart: Chart, definition: FactDefinition, need: Need) 
     name, options, treatments = definition.name, definition.options, chart.disease.treatments
     least, most = int(options["least_cycles"]), int(options["most_cycles"])
     chemotherapy = treatments.of(TreatmentClass.CHEMOTHERAPY)
+    only_named = not chemotherapy and other_half_named(chart)
+    if only_named:  # not countable, but its days give an estimate
+        chemotherapy = tuple(one for one in treatments.named if one.kind is TreatmentClass.NAMED_CHEMOTHERAPY)
     cycles = count_cycles(chemotherapy, chart.moment.as_of)
     evidence = tuple(one.evidence for one in chemotherapy)
     begun = len(cycles.starts)
-    only_named = not chemotherapy and other_half_named(chart)
     if cycles.countable and not only_named:
         if chart.disease.onset is None and not least <= begun <= most:
             says = say("{begun} cycles begun, but the diagnosis is undated", begun=begun)

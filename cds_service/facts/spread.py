@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cds_service.facts.cancers import names_another_origin
 from cds_service.facts.codes import ValueSet
 from cds_service.facts.conditions import ConditionEntry
 from cds_service.facts.elements import same_reference
@@ -25,7 +26,8 @@ class Spread:
 
     Args:
         ours: confirmed, and linked to this disease or to nothing while no other cancer is active.
-        unlinked: confirmed, linked to nothing, beside another active cancer: a person must say whose they are.
+        unlinked: confirmed, linked to nothing, beside another active cancer or one that their own words give as
+            their origin: a person must say whose they are.
         unsure: provisional, differential or unconfirmed.
         refuted: stated to be absent, without a later confirmed entry of the same set.
         disputed: confirmed and refuted alike, at times that cannot be ordered.
@@ -54,13 +56,21 @@ def spread(chart: Chart, value_set: ValueSet, *, one_site: bool = False) -> Spre
     disputed = [e for e in live if any(not one.written_before(e) for one in against[id(e)])]
     certain = [e for e in live if e not in disputed]
     beside = chart.disease.other_active_cancer
+    ours = [e for e in certain if _linked(chart, e) or not (beside or names_another_origin(e.code))]
     return Spread(
-        ours=tuple(entry for entry in certain if not beside or _linked(chart, entry)),
-        unlinked=tuple(entry for entry in certain if beside and not _linked(chart, entry)),
+        ours=tuple(ours),
+        unlinked=tuple(entry for entry in certain if entry not in ours),
         unsure=tuple(entry for entry in found if entry.unsure),
         refuted=tuple(entry for entry in refuted if not any(entry.written_before(c) for c in confirmed)),
         disputed=tuple(disputed),
     )
+
+
+def why_unlinked(chart: Chart) -> str:
+    """Return why a person must say whose the unlinked entries are."""
+    if chart.disease.other_active_cancer:
+        return say("a metastasis beside another active cancer")
+    return say("a metastasis whose own words name another cancer as its origin")
 
 
 def _linked(chart: Chart, entry: ConditionEntry) -> bool:

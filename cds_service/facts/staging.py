@@ -19,7 +19,7 @@ from cds_service.facts.extent import with_extent
 from cds_service.facts.fact import Evidence, Fact, Reason
 from cds_service.facts.need import Need
 from cds_service.facts.phrase import say
-from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, spread
+from cds_service.facts.spread import Spread, at_diagnosis, cited_condition, spread, why_unlinked
 from cds_service.facts.staged import Axis, StageRecord, winning
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import EITHER, NO, YES, Choices
@@ -303,7 +303,7 @@ def _without_group(
             Reason.CLINICIAN,
             lean=YES,
             evidence=evidence,
-            says=say("a metastasis beside another active cancer"),
+            says=why_unlinked(chart),
         )
     return unread_or_absent(chart, name, base)
 

@@ -22,6 +22,7 @@ from cds_service.facts.elements import Coded, same_reference
 from cds_service.facts.fact import Evidence, Reason
 from cds_service.facts.names import holds_name, named_in, plain
 from cds_service.facts.phrase import say
+from cds_service.facts.treatment_words import names_more_than_drugs, names_treatment
 from cds_service.facts.treatments import Given, TreatmentEntry
 
 if TYPE_CHECKING:
@@ -151,6 +152,9 @@ def classify_treatments(
         else:
             certain = onset is not None and start.first >= shift(onset.last, -1)
             counting.append(Treatment(found.reference, found.label, kind, start, entry, certain))
+    both = {TreatmentClass.CHEMOTHERAPY, TreatmentClass.PD1} <= {one.kind for one in counting}
+    # By name beside both coded halves, a drug changes nothing.
+    doubtful.extend(_worded(chart, options, drugs_too=not both))
     counting.sort(key=lambda one: (one.when.first if one.when else date.min, one.reference))
     return Treatments(tuple(counting), tuple(named), tuple(doubtful))
 
@@ -188,25 +192,45 @@ def _history(chart: Chart, options: Mapping[str, Any]) -> Iterator[Treatment]:
         if entry.confirmed and entry.code.find(value_set):
             doubt = say("a bare history code")
             yield Treatment(entry.reference, entry.code.label, TreatmentClass.UNCLEAR, entry.when, doubt=doubt)
-        elif entry.confirmed and not any(c.code for c in entry.code.codings) and names_treatment(entry.code.text):
+
+
+def _worded(chart: Chart, options: Mapping[str, Any], *, drugs_too: bool) -> Iterator[Treatment]:
+    """Yield entries of the problem list whose words name a treatment, as "nasopharyngeal carcinoma after radiotherapy".
+
+    The words of an entry that is coded as another cancer are about that one.
+
+    Args:
+        chart: the record at a moment.
+        options: the disease's settings.
+        drugs_too: whether words for drugs alone count.
+    """
+    history, others = (chart.value_sets[options[name]] for name in ("history_value_set", "other_cancer_value_set"))
+    sites = [chart.value_sets[name] for name in options["site_value_sets"]]
+    for entry in chart.conditions:
+        names = [name for name in entry.code.names() if names_treatment(name)]
+        if not entry.confirmed or not names or entry.code.find(history):
+            continue
+        own = any(entry.code.find(one) for one in sites) or names_the_disease(entry.code)
+        coded = any(c.code for c in entry.code.codings)
+        if coded and not own and (entry.code.find(others) or names_cancer(entry.code)):
+            continue
+        if drugs_too or any(names_more_than_drugs(name) for name in names):
             doubt = say("known by name only")
             yield Treatment(entry.reference, entry.code.label, TreatmentClass.UNCLEAR, entry.when, doubt=doubt)
 
 
-_TREATMENT_WORDS: Final = re.compile(
-    r"放疗|放射治疗|放化疗|化疗|免疫治疗|靶向治疗|淋巴结清扫|鼻咽\S{0,6}切除"
-    r"|radiotherap|radiation therap|irradiation|\bimrt\b|chemotherap|immunotherap"
-    r"|neck dissection|nasopharyngectomy|(?:resection|excision) of (?:the )?nasophar"
-)
-_NO_TREATMENT_WORDS: Final = re.compile(
-    r"计划|咨询|宣教|定位|拒绝|planning|consult|education|counsel|simulation|refus|declin"
-)
+_HEAD_OR_NECK: Final = re.compile(r"head (?:and|or|and/or|&) neck|头颈")
+# Chapters XVIII and XXI of ICD-10: symptoms and findings (R), contacts with health services (Z). Z85 is a past cancer
+# of another site, but for Z85.8, which holds the pharynx.
+_NO_DISEASE_ICD: Final = re.compile(r"R|Z(?!85)|Z85\.?8", re.I)
 
 
-def names_treatment(text: str) -> bool:
-    """Say whether a text names an anti-tumour treatment, and not its planning or refusal."""
-    folded = plain(text)
-    return bool(_TREATMENT_WORDS.search(folded)) and not _NO_TREATMENT_WORDS.search(folded)
+def _no_disease(reason: Coded) -> bool:
+    """Say whether a stated reason is a symptom, a contact or the treatment's own name: none is another disease."""
+    icd = [c.code for c in reason.codings if c.code and "icd-10" in (c.system or "")]
+    if icd:
+        return all(_NO_DISEASE_ICD.match(code) for code in icd)
+    return any(names_treatment(name) for name in reason.names() if name)
 
 
 class _Classifier:
@@ -323,7 +347,12 @@ class _Classifier:
         )
 
     def _is_vague(self, reason: Coded) -> bool:
-        """Say whether a code is for "a malignant neoplasm" or "chemotherapy session", without saying of what."""
+        """Say whether a code is for "a malignant neoplasm" or "chemotherapy session", without saying of what.
+
+        A cancer "of head and neck" is no other disease: the nasopharynx is there.
+        """
+        if any(_HEAD_OR_NECK.search(plain(name)) for name in reason.names() if name):
+            return True
         listed = tuple(self.options["unspecific_reason_codes"])
         icd = any((c.code or "").upper().startswith(listed) for c in reason.codings if "icd-10" in (c.system or ""))
         return icd or any(c.system == SNOMED and c.code in listed for c in reason.codings)
@@ -347,7 +376,7 @@ class _Classifier:
             local: whether the treatment was done to a place: then only another cancer explains it, since a symptom
                 (nosebleed) is no disease of its own.
         """
-        if not any(c.code and self.sets.is_known_system(c.system) for c in reason.codings):
+        if not any(c.code and self.sets.is_known_system(c.system) for c in reason.codings) or _no_disease(reason):
             return False
         own = (*self.options["site_value_sets"], *self.options["related_value_sets"])
         if any(reason.find(self.sets[name]) for name in own) or self._is_vague(reason) or names_the_disease(reason):

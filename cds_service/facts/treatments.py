@@ -180,14 +180,20 @@ def drug_of(body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]
         return coded(either.get("concept")), True
     reference = _drug_element(body)
     target = reference_of(reference)
-    found: Mapping[str, Any] = {}
-    if target.startswith("#"):
-        inside = (object_of(item) for item in list_of(body.get("contained")))
-        found = next((item for item in inside if text_of(item.get("id")) == target[1:]), {})
-    elif target:
-        found = medications.get(target) or {}
+    found = _pointed(target, body, medications)
     display = Coded(text=text_of(reference.get("display")))
-    return merged([coded(found.get("code")), display, *_ingredients(found)]), bool(found)
+    # A reference that points nowhere and only names the drug says all that there is.
+    only_named = bool(display.text) and not target and "identifier" not in reference
+    ingredients = _ingredients(found, body, medications)
+    return merged([coded(found.get("code")), display, *ingredients]), bool(found) or only_named
+
+
+def _pointed(target: str, body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return what a reference in a resource points to: inside that resource, or among the drugs; {} for nothing."""
+    if not target.startswith("#"):
+        return (medications.get(target) or {}) if target else {}
+    inside = (object_of(item) for item in list_of(body.get("contained")))
+    return next((item for item in inside if text_of(item.get("id")) == target[1:]), {})
 
 
 def drug_reference(body: Mapping[str, Any]) -> str:
@@ -200,10 +206,26 @@ def _drug_element(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return object_of(body.get("medicationReference")) or object_of(either.get("reference"))
 
 
-def _ingredients(medication: Mapping[str, Any]) -> list[Coded]:
+def ingredient_references(medication: Mapping[str, Any]) -> list[str]:
+    """Return what a Medication's ingredients point to, of R4 (itemReference) and R5 (item.reference)."""
+    items = [object_of(item) for item in list_of(medication.get("ingredient"))]
+    found = [reference_of(item.get("itemReference")) for item in items]
+    found += [reference_of(object_of(item.get("item")).get("reference")) for item in items]
+    return [reference for reference in found if reference]
+
+
+def _ingredients(
+    medication: Mapping[str, Any], body: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]
+) -> list[Coded]:
     items = [object_of(item) for item in list_of(medication.get("ingredient"))]
     inline = [coded(item.get("itemCodeableConcept")) for item in items]
-    return inline + [coded(object_of(item.get("item")).get("concept")) for item in items]
+    inline += [coded(object_of(item.get("item")).get("concept")) for item in items]
+    for target in ingredient_references(medication):
+        # A contained Medication has nothing inside it: what it points to stands beside it.
+        found = _pointed(target, medication, medications) or _pointed(target, body, medications)
+        code = object_of(found.get("code"))
+        inline.append(coded(code.get("concept") if "concept" in code else code))
+    return inline
 
 
 def _reasons(body: Mapping[str, Any]) -> tuple[tuple[Coded, ...], tuple[str, ...]]:

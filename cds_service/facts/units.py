@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Final, Literal
@@ -40,12 +40,14 @@ class Analyte:
         units: by UCUM code, as `normalise_unit` gives it.
         low: the least plausible value, in the canonical unit.
         high: the greatest plausible value, in the canonical unit.
+        whole: whether only whole numbers are values.
     """
 
     canonical: str
     units: Mapping[str, Unit]
     low: Decimal
     high: Decimal
+    whole: bool = False
 
 
 # Grams in a litre for one of the unit. The SI prefixes are exact.
@@ -160,7 +162,7 @@ ANALYTES: Final[Mapping[str, Analyte]] = {
     # Copies and international units do not convert: the factor depends on the assay.
     "ebv_dna": _scaled("{copies}/mL", "0", "1e12", _COPIES),
     "ebv_dna_iu": _scaled("[IU]/mL", "0", "1e12", {"k[IU]/mL": "1000", "[IU]/L": "0.001"}),
-    "ecog": _scaled("{score}", "0", "5", _SCORE),
+    "ecog": replace(_scaled("{score}", "0", "5", _SCORE), whole=True),
     "karnofsky": _scaled("{score}", "0", "100", _SCORE | {"%": "1"}),
 }
 
@@ -225,9 +227,13 @@ def within_bounds(analyte: str, canonical_value: Decimal) -> bool:
 
     >>> within_bounds("hemoglobin", Decimal("12.1"))  # g/dL sent as g/L
     False
+    >>> within_bounds("ecog", Decimal("1.5"))  # no grade
+    False
     """
     entry = ANALYTES[analyte]
-    return canonical_value.is_finite() and entry.low <= canonical_value <= entry.high
+    if not canonical_value.is_finite() or (entry.whole and canonical_value != canonical_value.to_integral_value()):
+        return False
+    return entry.low <= canonical_value <= entry.high
 
 
 _MICRO: Final = str.maketrans({"µ": "u", "μ": "u", "×": "x", "✕": "x", "·": ".", "⋅": ".", "∕": "/", "⁄": "/"})

@@ -17,7 +17,7 @@ READ: Final[Mapping[str, frozenset[str]]] = {
     "Patient": frozenset({"birthDate", "_birthDate", "gender", "deceased*"}),
     "Observation": frozenset(
         {"status", "code", "effective*", "issued", "value*", "dataAbsentReason", "component", "method", "focus"}
-        | {"interpretation", "referenceRange"}
+        | {"interpretation", "referenceRange", "hasMember", "contained"}
     ),
     "Condition": frozenset(
         {"verificationStatus", "clinicalStatus", "code", "onset*", "abatement*", "recordedDate", "bodySite", "stage"}

@@ -4,23 +4,23 @@
 """
 
 import copy
-import json
 import os
-import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from cds_service.errors import RuleError
 from cds_service.evaluation.judge import needed_codes
 from cds_service.facts.chart import FACT_KINDS
 from cds_service.facts.units import _SPELLINGS, ANALYTES, convert, normalise_unit, unit_property, within_bounds
 from cds_service.gather.plan import make_plan
-from cds_service.trials.facts_file import load_facts
+from cds_service.trials.complaints import Complaints
+from cds_service.trials.facts_file import Known, read_facts
 from cds_service.trials.library import load_library
+from cds_service.trials.yaml_text import Document, read_document
 
 HERE = Path(__file__).parent
 RULES = HERE.parents[1] / "rules"
@@ -68,7 +68,8 @@ def test_both_bounds_are_plausible_and_nothing_beyond(line: str) -> None:
 
 def needed_options() -> Iterator[str]:
     """Take each option away from the first fact of its kind; say whether the file is then refused."""
-    facts = YAML(typ="safe").load((RULES / "facts.yaml").read_text(encoding="utf-8"))
+    document = read_document(RULES / "facts.yaml")
+    facts = document.data
     sets = [file.stem for file in (RULES / "valuesets").glob("*.json")]
     first: dict[str, str] = {}
     for name, entry in facts["facts"].items():
@@ -77,22 +78,22 @@ def needed_options() -> Iterator[str]:
         options = facts["facts"][name].get("options") or {}
         paths = [(key,) for key in options] + [("karnofsky", key) for key in options.get("karnofsky") or {}]
         for path in paths:
-            less = copy.deepcopy(facts)
+            less = {**facts, "facts": {name: copy.deepcopy(facts["facts"][name])}}
             place = less["facts"][name]["options"]
             for key in path[:-1]:
                 place = place[key]
             del place[path[-1]]
-            yield f"{kind} | {'.'.join(path)} | {'needed' if refused(less, sets, path) else 'has a default'}"
+            needed = refused(replace(document, data=less), sets, path)
+            yield f"{kind} | {'.'.join(path)} | {'needed' if needed else 'has a default'}"
 
 
-def refused(facts: dict, sets: list[str], path: tuple[str, ...]) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "facts.yaml"
-        file.write_text(json.dumps(facts, default=str), encoding="utf-8")
-        try:
-            load_facts(file, kinds=FACT_KINDS, value_sets=sets)
-        except RuleError as error:
-            return f"the option {'.'.join(path)!r} is missing" in str(error)
+def refused(document: Document, sets: list[str], path: tuple[str, ...]) -> bool:
+    complaints = Complaints()
+    read_facts(document, Known(FACT_KINDS, sets), complaints)
+    try:
+        complaints.raise_any()
+    except RuleError as error:
+        return f"the option {'.'.join(path)!r} is missing" in str(error)
     return False
 
 

@@ -8,7 +8,7 @@ import pytest
 from cds_service.facts.elements import Coded, Coding, coded, number
 from cds_service.facts.observations import _range, amount_in_text, quantity, unit_of
 from cds_service.facts.record import Read, Record, Source
-from cds_service.facts.treated import names_treatment
+from cds_service.facts.treatment_words import names_treatment
 from cds_service.facts.unread import unread_elements
 
 UCUM = "http://unitsofmeasure.org"

@@ -11,6 +11,7 @@ from cds_service.facts.names import (
     names_nasopharyngeal_carcinoma,
     response_in,
     stage_group_in,
+    suspected,
 )
 
 
@@ -238,3 +239,47 @@ def test_response(text: str, response: str | None) -> None:
 )
 def test_a_latin_name_stands_alone(text: str, name: str, held: bool) -> None:
     assert holds_name(text, name) is held
+
+
+@pytest.mark.parametrize(
+    "text", ["骨转移?", "骨转移？？", "待排", "待查", "考虑骨转移", "r/o bone metastases", "Suspected"]
+)
+def test_suspicion(text: str) -> None:
+    assert suspected(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["骨转移", "???", "????", "history of cancer", "not otherwise specified", "without fracture"]
+)
+def test_no_suspicion(text: str) -> None:
+    assert not suspected(text)
+
+
+@pytest.mark.parametrize("text", ["无肝转移", "无明显远处转移", "未发现转移"])
+def test_denied_metastasis_is_doubted(text: str) -> None:
+    assert doubted(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("PR after PD-1", "PR"),
+        ("PR, PD1 x 4", "PR"),
+        ("PD-L1 50%, CR", "CR"),
+        ("no progression, PR", "PR"),
+        ("未见进展", None),
+        ("PD", "PD"),
+        ("disease progression", "PD"),
+        ("病情进展", "PD"),
+    ],
+)
+def test_progression_and_the_drugs(text: str, said: str | None) -> None:
+    assert response_in(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [("2cm 1枚", None), ("12 mm 0", None), ("T3N2cM0", False), ("N2aM1", True), ("3.2×2.1cm, M1", True)],
+)
+def test_lengths_are_no_category(text: str, side: bool | None) -> None:
+    assert metastasis_side(text) is side
