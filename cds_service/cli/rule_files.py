@@ -11,6 +11,7 @@ import click
 from cds_service.cli.tongue import complained, heard, terminal
 from cds_service.errors import Complaint, RuleError
 from cds_service.rules_folder import rules_folder
+from cds_service.settings import check_rules_named
 from cds_service.trials.cases import CASE_FILE, CaseFile, load_cases
 from cds_service.trials.complaints import Complaints, did_you_mean
 from cds_service.trials.coverage import missing_coverage
@@ -30,7 +31,13 @@ TEMPLATES: Final = tuple(f"{{number}} {thing}{s}" for thing in _THINGS for s in 
 
 
 def folder_in_use(given: Path | None) -> Path:
-    """Return the folder to read, relative to here if it lies below: complaints then name files shortly."""
+    """Return the folder to read, relative to here if it lies below: complaints then name files shortly.
+
+    Raises:
+        ConfigError: it is the one of the settings, and is not there.
+    """
+    if given is None:
+        check_rules_named()
     folder = given or rules_folder()
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder

@@ -86,7 +86,8 @@ class HeldRules:
     def _refuse(self, complaint: CdsServiceError | None) -> None:
         self.refused = True
         lines = str(complaint).splitlines()
-        log.error("rules not taken, the last good ones serve: %d complaints", len(lines))
+        complaints = "1 complaint" if len(lines) == 1 else f"{len(lines)} complaints"
+        log.error("rules not taken, the last good ones serve: %s", complaints)
         for line in lines[:_TOLD]:
             log.error("rules: %s", line)
 

@@ -6,28 +6,22 @@ and what each criterion read of the patient is held against the limits in its lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from decimal import Decimal
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 
 from cds_service.errors import Complaint
 from cds_service.evaluation.outcome import CriterionOutcome
-from cds_service.logic.compiled import TURNED
-from cds_service.logic.operators import Compare, Var, literal
 from cds_service.logic.truth import Truth
 from cds_service.logic.values import Numbers
-from cds_service.screening.case_runner import run_cases
+from cds_service.screening.case_runner import CaseResult
 from cds_service.trials.cases import CaseFile
-from cds_service.trials.model import Criterion, Library, Trial
-
-Limit = tuple[str, str, Decimal]
-"""A variable, how it is compared (variable on the left) and with what."""
+from cds_service.trials.limit_sense import limits_of
+from cds_service.trials.model import Criterion, Trial
 
 
-def missing_limits(library: Library, trial: Trial, case_file: CaseFile) -> tuple[Complaint, ...]:
-    """Return a complaint for each limit that no case stands on, or that none steps over."""
+def missing_limits(trial: Trial, case_file: CaseFile, results: Iterable[CaseResult]) -> tuple[Complaint, ...]:
+    """Return a complaint for each limit that no case stands on, or that none steps over; `results` are the cases'."""
     seen: dict[str, list[CriterionOutcome]] = {}
-    for result in run_cases(library, case_file):
+    for result in results:
         for outcome in result.outcome.criteria if result.outcome is not None else ():
             if outcome.criterion.id in result.case.verdicts:
                 seen.setdefault(outcome.criterion.id, []).append(outcome)
@@ -37,25 +31,6 @@ def missing_limits(library: Library, trial: Trial, case_file: CaseFile) -> tuple
         for criterion in trial.criteria
         for message in _missing(criterion, seen.get(criterion.id, []))
     )
-
-
-def limits_of(criterion: Criterion) -> tuple[Limit, ...]:
-    """Return every comparison of a variable with a number in a criterion's logic, each once."""
-    found = (
-        limit
-        for node in criterion.logic.nodes()
-        if isinstance(node, Compare)
-        for left, right in pairwise(node.arguments)
-        for limit in _limit(left, node.operator, right)
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _limit(left: object, relation: str, right: object) -> Iterator[Limit]:
-    if isinstance(left, Var) and not isinstance(right, Var):
-        yield left.name, relation, Decimal(literal(right))
-    elif isinstance(right, Var) and not isinstance(left, Var):
-        yield right.name, TURNED[relation], Decimal(literal(left))
 
 
 def _missing(criterion: Criterion, outcomes: list[CriterionOutcome]) -> Iterator[str]:

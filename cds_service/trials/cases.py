@@ -6,14 +6,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.fact import Reason
 from cds_service.trials.case_model import Case, CaseFile
 from cds_service.trials.complaints import Complaints, did_you_mean, quoted
 from cds_service.trials.form import Part
 from cds_service.trials.load import check_format
 from cds_service.trials.model import Trial
+from cds_service.trials.patient_words import check_patient, entry_names
 from cds_service.trials.yaml_text import Document, read_document
 
 CASE_FILE: Final = "tests.yaml"
@@ -33,17 +35,17 @@ WHOLE: Final = ("status", "gate", "can_change", "to_confirm", "decisive")
 class _Names:
     criteria: Collection[str]
     gates: Collection[str]
-    facts: Collection[str]
+    facts: Mapping[str, FactDefinition]
     entries: Collection[str]
 
 
-def load_cases(file: Path, trial: Trial, facts: Collection[str]) -> CaseFile:
+def load_cases(file: Path, trial: Trial, facts: Mapping[str, FactDefinition]) -> CaseFile:
     """Read the cases of a trial.
 
     Args:
         file: ``tests.yaml`` beside the rule file.
         trial: the trial they speak of.
-        facts: names of every fact, for ``decisive``.
+        facts: every fact definition.
 
     Raises:
         RuleError: with every complaint.
@@ -55,19 +57,21 @@ def load_cases(file: Path, trial: Trial, facts: Collection[str]) -> CaseFile:
 
 
 def read_cases(
-    document: Document, trial: Trial, facts: Collection[str], complaints: Complaints, file: Path
+    document: Document, trial: Trial, facts: Mapping[str, FactDefinition], complaints: Complaints, file: Path
 ) -> CaseFile:
     """Check the document of a ``tests.yaml``; what is wrong is complained of and replaced by nothing."""
     top = Part.whole(document, complaints).fields(TOP, TOP_OPTIONAL)
     if top["trial"].text() not in ("", trial.id):
         top["trial"].complain(f"{quoted(top['trial'].text())} is not the trial beside this file, {trial.id}")
     check_format(top["format"])
-    patient = {key: part.data for key, part in top["patient"].entries().items()}
+    before = len(complaints)
+    patient = _patient(top["patient"], facts)
+    mistaken = len(complaints) > before  # then a case that leaves out the entry meant is not complained of as well
     names = _Names(
         criteria=[criterion.id for criterion in trial.criteria],
         gates=[gate.id for gate in trial.gates],
         facts=facts,
-        entries=patient,
+        entries=[*patient, *entry_names(facts)] if mistaken else patient,
     )
     first_seen: dict[str, int] = {}
     cases = tuple(_case(entry, names, first_seen) for entry in top["cases"].items())
@@ -92,7 +96,7 @@ def _case(entry: Part, names: _Names, first_seen: dict[str, int]) -> Case:
     if isinstance(expect.data, dict) and not said:
         expect.complain("the case expects nothing")
     whole = {key: expect.inside(key) for key in WHOLE}
-    given = {key: part.data for key, part in fields["given"].entries().items()}
+    given = _patient(fields["given"], names.facts)
     without = fields["without"].different(names.entries, "entry of the patient")
     for key in without:
         if key in given:
@@ -118,6 +122,12 @@ def _case(entry: Part, names: _Names, first_seen: dict[str, int]) -> Case:
     )
     _check_sense(fields, case)
     return case
+
+
+def _patient(part: Part, facts: Mapping[str, FactDefinition]) -> dict[str, Any]:
+    entries = part.entries()
+    check_patient(entries, facts)
+    return {key: entry.data for key, entry in entries.items()}
 
 
 def _check_sense(fields: Mapping[str, Part], case: Case) -> None:

@@ -41,7 +41,11 @@ class Complaints:
 
     def take(self, error: RuleError) -> None:
         """Add everything another error complains of."""
-        for complaint in error.complaints:
+        self.extend(error.complaints)
+
+    def extend(self, complaints: Iterable[Complaint]) -> None:
+        """Add complaints as they come."""
+        for complaint in complaints:
             self.add(complaint.where, complaint.message, complaint.hint)
 
     def raise_any(self) -> None:

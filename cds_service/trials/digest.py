@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 
-def rules_digest(trial: Any, facts: Any, value_sets: Mapping[str, Any], site: Any = None) -> str:
+def rules_digest(trial: str, facts: str, value_sets: str, site: str | None = None) -> str:
     """Return ``sha256:`` and 64 hexadecimal digits.
 
     Args:
-        trial: the data of the trial's rule file.
+        trial: the data of the trial's rule file, as :func:`canonical` writes them; so are all.
         facts: the data of ``facts.yaml``.
         value_sets: the data of every value set file, by name.
         site: the data of the site file; None without one.
     """
-    parts = {"trial": trial, "facts": facts, "value_sets": dict(value_sets)}
-    whole = _canonical(parts if site is None else {**parts, "site": site})
-    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
+    parts = {"facts": facts, "site": site, "trial": trial, "value_sets": value_sets}  # in the order of the alphabet
+    whole = ",".join(f'"{name}":{text}' for name, text in parts.items() if text is not None)
+    return f"sha256:{hashlib.sha256(f'{{{whole}}}'.encode()).hexdigest()}"
+
+
+def canonical(data: Any) -> str:
+    """Write data as the text that is hashed; what all trials share needs to be written once."""
+    return json.dumps(_canonical(data), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _canonical(data: Any) -> Any:
     """Give numbers one spelling, marked as numbers: the text "90" is something else."""
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         return {key: _canonical(value) for key, value in data.items()}
     if isinstance(data, list):
         return ["list", *(_canonical(item) for item in data)]

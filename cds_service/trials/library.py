@@ -14,7 +14,7 @@ from cds_service.facts.codes import ValueSets
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.site import Site
 from cds_service.trials.complaints import Complaints
-from cds_service.trials.digest import rules_digest
+from cds_service.trials.digest import canonical, rules_digest
 from cds_service.trials.facts_file import FACTS_FILE, Known, read_facts
 from cds_service.trials.load import TRIAL_FILE, read_trial
 from cds_service.trials.model import Library, Trial
@@ -58,8 +58,12 @@ def load_library(
         complaints.raise_any()
         raise AssertionError("something is missing without a complaint")  # pragma: no cover
     facts = read_facts(facts_document, Known(kinds, value_sets), complaints)
-    codes = _value_set_data(folder / VALUE_SETS)
     local, local_data = (None, None) if site is None else _site(folder, site, facts, value_sets, complaints)
+    shared = (
+        canonical(facts_document.data),
+        canonical(_value_set_data(folder / VALUE_SETS)),
+        None if local_data is None else canonical(local_data),
+    )
     trials: dict[str, Trial] = {}
     for trial_folder in (*_trial_folders(folder / TRIALS, complaints), *extra_trials):
         document = _read(trial_folder / TRIAL_FILE, complaints)
@@ -70,8 +74,7 @@ def load_library(
             continue
         if trial.id in trials:
             complaints.add(document.name, f"{trial.id} is loaded already, from another folder")
-        digest = rules_digest(document.data, facts_document.data, codes, local_data)
-        trials[trial.id] = replace(trial, digest=digest)
+        trials[trial.id] = replace(trial, digest=rules_digest(canonical(document.data), *shared))
     complaints.raise_any()
     return Library(trials, facts, value_sets.with_concepts(local.concepts) if local else value_sets, local)
 

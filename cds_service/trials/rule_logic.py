@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, cast
+from decimal import Decimal
+from typing import Any, Final, Literal, cast
 
 from cds_service.facts.definitions import FactDefinition
 from cds_service.facts.need import Need
@@ -11,6 +13,8 @@ from cds_service.logic.expression import Expression, LogicError, VariableType, c
 from cds_service.trials.complaints import did_you_mean, quoted
 from cds_service.trials.form import Part
 from cds_service.trials.yaml_build import Steps
+
+_BY_SIZE: Final = frozenset(("<", "<=", ">", ">="))
 
 
 def read_logic(
@@ -49,6 +53,8 @@ def read_logic(
     for name in stated:
         if name not in {name for _, name in read}:
             needs_part.complain(f"{quoted(name)} is needed but the logic never reads it", at=(name,))
+    for path, text, number in _numbers_as_text(part.data, ()):
+        part.complain(f"{quoted(text)} is text here", f"write it as a number, without quotes: {number}", at=path)
     if len(part.complaints) > before or set(stated) - set(needs):
         return None
     types = {name: cast("VariableType", facts[need.fact].type) for name, need in needs.items()}
@@ -85,6 +91,25 @@ def _variables(logic: Any, path: Steps) -> Iterator[tuple[Steps, str]]:
                 yield here, name
             else:
                 yield from _variables(arguments, here)
+
+
+def _numbers_as_text(logic: Any, path: Steps) -> Iterator[tuple[Steps, str, Decimal]]:
+    """Yield each limit that is written as text, in quotes or in other digits, and the number that it shows."""
+    parts = logic.items() if isinstance(logic, dict) else enumerate(logic) if isinstance(logic, list) else ()
+    for step, part in parts:
+        if step in _BY_SIZE and isinstance(part, list):
+            for index, argument in enumerate(part):
+                if isinstance(argument, str) and (number := _shown_number(argument)) is not None:
+                    yield (*path, step, index), argument, number
+        yield from _numbers_as_text(part, (*path, step))
+
+
+def _shown_number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(unicodedata.normalize("NFKC", text.strip()))
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() else None
 
 
 def _results(logic: Any, path: Steps) -> Iterator[tuple[Steps, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.present.cohort import words as cohort_words
 from cds_service.screening.case_runner import run_cases
 from cds_service.trials import cases, criteria, facts_file, load
 from cds_service.trials.cases import CASE_FILE, CaseFile, load_cases
@@ -39,6 +40,13 @@ def test_the_cases_hold(library: Library, trial: str) -> None:
     results = run_cases(library, case_file(library, trial))
     assert [(result.case.it, result.problems) for result in results if not result.passed] == []
     assert results
+
+
+def test_what_coordinators_read_holds_no_notes_of_ours(library: Library) -> None:
+    titles = [title for trial in library.trials.values() for title in trial.title.values()]
+    assert [title for title in titles if any(note in title for note in ("our words", "the copy", "转述"))] == []
+    told = [text for text in vars(cohort_words).values() if isinstance(text, str)]
+    assert [text for text in told if "trigger" in text.lower()] == []
 
 
 def keys(schema: dict[str, object]) -> tuple[set[str], set[str]]:

@@ -51,7 +51,7 @@ criteria:
 GOOD = """\
 trial: NCT00000001
 as_of: 2026-03-01
-patient: {npc: true, hemoglobin: {value: 121.0, unit: g/L, date: 2026-02-26}}
+patient: {problems: [{code: C11.9}], hemoglobin: {value: 121.0, unit: g/L, date: 2026-02-26}}
 cannot:
   npc-primary: {fail: the list is never complete}
 cases:
@@ -67,7 +67,7 @@ cases:
     anchor: 2026-03-05
     expect: {blood: fail, status: not-now, can_change: {blood: true}}
   - it: asks for what is not there
-    without: [hemoglobin, npc]
+    without: [hemoglobin, problems]
     expect: {blood: unknown, npc-primary: unknown, decisive: [npc, hemoglobin]}
     why: {blood: no-record, npc-primary: not-fetched}
     leaning: {blood: null, npc-primary: pass}
@@ -115,7 +115,7 @@ def test_a_good_file(trial: Trial, tmp_path: Path) -> None:
         on_limit=False,
         line=13,
     )
-    assert (absent.without, absent.decisive) == (("hemoglobin", "npc"), ("npc", "hemoglobin"))
+    assert (absent.without, absent.decisive) == (("hemoglobin", "problems"), ("npc", "hemoglobin"))
     assert absent.why == {"blood": "no-record", "npc-primary": "not-fetched"}
     assert absent.leaning == {"blood": None, "npc-primary": "pass"}
 
@@ -188,16 +188,16 @@ BAD = [
         "stands twice in the list",
     ),
     (
-        "without: [hemoglobin, npc]",
+        "without: [hemoglobin, problems]",
         "without: [hemglobin]",
         "without",
         "unknown entry of the patient 'hemglobin'",
     ),
     (
         "    without: [h",
-        "    given: {npc: false}\n    without: [h",
+        "    given: {problems: []}\n    without: [h",
         "without",
-        "'npc' is given and left out at once",
+        "'problems' is given and left out at once",
     ),
     ("given: {hemoglobin: {value: 90,", "give: {hemoglobin: {value: 90,", "give:", "did you mean 'given'?"),
     ("anchor: 2026-03-05", "anchor: 2026-02-30", "anchor", "expected a day"),

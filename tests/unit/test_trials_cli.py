@@ -86,12 +86,12 @@ def change(folder: Path, name: str, old: str, new: str) -> None:
 
 def test_check(folder: Path) -> None:
     result = run(folder, "check")
-    assert (result.exit_code, result.output) == (0, "1 trial, 1 fact, 1 value set: ok\n")
+    assert (result.exit_code, result.output) == (0, "1 trial, 1 fact, 1 value set, 3 cases: ok\n")
 
 
 def test_check_the_folder_in_use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDS_RULES", str(folder))
-    assert CliRunner().invoke(rules, ["check"]).output == "1 trial, 1 fact, 1 value set: ok\n"
+    assert CliRunner().invoke(rules, ["check"]).output == "1 trial, 1 fact, 1 value set, 3 cases: ok\n"
 
 
 def test_check_complains_of_rules(folder: Path) -> None:
@@ -113,6 +113,49 @@ def test_check_complains_of_cases_and_of_what_they_do_not_show(folder: Path) -> 
     assert "tests.yaml:6: cases[1].expect.blod: unknown criterion 'blod'" in run(folder, "check").stderr
     (folder / "trials" / "NCT00000001" / "tests.yaml").unlink()
     assert "tests.yaml: cannot be read" in run(folder, "check").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("trial.yaml", '">="', '">"'), ("tests.yaml", "{blood: unknown}", "{blood: unknown, status: candidate}")],
+    ids=["a limit turned", "a case that expects something else"],
+)
+def test_check_runs_the_cases(folder: Path, name: str, old: str, new: str) -> None:
+    change(folder, name, old, new)
+    result = run(folder, "check")
+    assert result.exit_code == 10
+    assert "tests.yaml:5: the case fails: " in result.stderr or "tests.yaml:11: the case fails: " in result.stderr
+
+
+def test_check_tells_a_mistake_in_the_base_patient_and_nothing_else(folder: Path) -> None:
+    change(folder, "tests.yaml", "patient: {hemoglobin:", "patient: {haemoglobin:")
+    result = run(folder, "check")
+    assert result.exit_code == 10
+    assert result.stderr.splitlines() == [
+        "trials/NCT00000001/tests.yaml:3: patient.haemoglobin: a patient has no entry 'haemoglobin' "
+        "(did you mean 'hemoglobin'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "unit: g/L",
+            "unit: mmol/L",
+            "13: blood: the limit hemoglobin >= 90 mmol/L lies outside what is possible, 20 to",
+        ),
+        ("least 90 g/L", "least 100 g/L", "13: blood: the words say 100 g/L, and the logic compares nothing with it"),
+        ("hemoglobin}, 90]", 'hemoglobin}, "90"]', "logic.>=[2]: '90' is text here (write it as a number, without qu"),
+        ("hemoglobin}, 90]", "hemoglobin}, ９０]", "'９０' is text here (write it as a number, without quotes: 90)"),
+    ],
+)
+def test_check_complains_of_limits_that_make_no_sense(folder: Path, old: str, new: str, told: str) -> None:
+    change(folder, "trial.yaml", old, new)
+    result = run(folder, "check")
+    assert result.exit_code == 10
+    (line,) = (line for line in result.stderr.splitlines() if told in line)
+    assert line.startswith("trials/NCT00000001/trial.yaml:")
 
 
 def test_test(folder: Path) -> None:
@@ -148,6 +191,7 @@ def test_show(folder: Path) -> None:
     result = run(folder, "show", "NCT00000001")
     assert result.exit_code == 0
     assert "logic: hemoglobin ≥ 90" in result.output
+    assert "which one" not in result.output, "there is one gate"
     assert "needs hemoglobin: Hemoglobin in g/L, from 14 days before the planned first dose" in result.output
 
 
