@@ -46,7 +46,7 @@ WATCHED: Final = ("cds_service", "urllib3", "requests", "sqlalchemy", "alembic")
 STORE: Final = "store.db"
 LEFT: Final = ("log", "access", STORE, "service.log")
 # The worklist is about patients: what these tables hold of them is what it is for. No other table holds any of it.
-OF_PATIENTS: Final = frozenset({"people", "charts", "screenings", "entries", "events", "attestations"})
+OF_PATIENTS: Final = frozenset({"people", "charts", "screenings", "results", "entries", "events", "attestations"})
 
 
 @cache

@@ -3,7 +3,7 @@
 from cds_service.store.counts import Count
 from cds_service.store.feedback import Answer, CardFeedback, Kind, Override, SentCard
 from cds_service.store.keys import key_of, patient_key
-from cds_service.store.store import Store, open_store
+from cds_service.store.store import Store, open_store, read_store
 
 __all__ = [
     "Answer",
@@ -16,4 +16,5 @@ __all__ = [
     "key_of",
     "open_store",
     "patient_key",
+    "read_store",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Update, insert, select, update
 from cds_service.errors import EditedMeanwhileError, RequestError
 from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import Verdict
+from cds_service.facts.phrase import say
 from cds_service.store.audit import Trail
 from cds_service.store.decisions import Page, add_to, edit, hold, tell
 from cds_service.store.own_text import typed
@@ -34,7 +35,7 @@ def attest(
     reason = typed(told.reason, field="reason", most=MOST_REASON)
     was = _edit(connection, trail, entry_id, on)
     if told.trial != was.trial:
-        raise RequestError("The attestation is about another trial.", field="trial")
+        raise RequestError(say("The attestation is about another trial."), field="trial")
     connection.execute(_withdraw(trail, entry_id, told.criterion, told.gate))
     about = {"criterion": told.criterion, "gate": told.gate, "verdict": told.verdict.value}
     days = {"on": told.on, "until": told.until}
@@ -65,7 +66,7 @@ def withdraw(
     """
     was = _edit(connection, trail, entry_id, on)
     if not connection.execute(_withdraw(trail, entry_id, criterion, gate)).rowcount:
-        raise RequestError("Nothing is attested for this criterion.", field="criterion", status=404)
+        raise RequestError(say("Nothing is attested for this criterion."), field="criterion", status=404)
     tell(connection, trail, entry_id, "withdrawn", {"criterion": criterion, "gate": gate})
     add_to(trail, was, "withdrawn", {"criterion": criterion, "gate": gate})
     _follow(connection, trail, entry_id, on, again)

@@ -22,7 +22,7 @@ from cds_service.errors import ConfigError, UnavailableError
 from cds_service.store import audit
 from cds_service.store.audit import Trail
 from cds_service.store.database import BUSY_SECONDS, in_memory, make_engine, read_url, reading, writing
-from cds_service.store.schema import metadata
+from cds_service.store.schema import NEWEST, metadata
 from cds_service.store.store import open_store
 
 _PATIENCE: Final = 30.0  # seconds for the service's own writers: a copy that is made at night can wait
@@ -202,7 +202,15 @@ def _look_into(draft: Path) -> Copied:
 
 
 def _make_newest(draft: Path) -> None:
-    """Bring the schema up to date, before anything of the store is touched."""
+    """Bring the schema up to date, before anything of the store is touched.
+
+    Raises:
+        ConfigError: it is newer than ours.
+    """
+    with _failing_as_config("The copy cannot be read"), _connected(draft) as driver:
+        found = driver.execute("SELECT version_num FROM alembic_version").fetchone()
+        if found is not None and found[0] > NEWEST:
+            raise ConfigError("The copy belongs to a newer version of cds-service; install that one.")
     open_store(f"sqlite:///{draft}", create=False).close()
     with _failing_as_config("The copy cannot be written"), _connected(draft) as driver:
         driver.execute("PRAGMA journal_mode=DELETE")  # all in one file

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,8 +65,13 @@ def in_memory(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
-def make_engine(url: URL, *, create: bool) -> Engine:
+def make_engine(url: URL, *, create: bool, read_only: bool = False) -> Engine:
     """Return an engine; nothing is opened yet, but that a new SQLite file is made for its owner's eyes only.
+
+    Args:
+        url: of the database.
+        create: whether a SQLite file that is not there is made.
+        read_only: whether a SQLite file is opened to be read only, which one on a read-only mount can be.
 
     Raises:
         ConfigError: the driver is not installed, or the file cannot be made.
@@ -83,6 +90,8 @@ def make_engine(url: URL, *, create: bool) -> Engine:
         if in_memory(url):
             # One connection, lent to one thread at a time: what is in memory belongs to its connection.
             options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+        elif read_only:
+            options["creator"] = partial(_connect_to_read, Path(url.database or ""))
         else:
             _make_file(Path(url.database or ""), create)
         engine = create_engine(url, hide_parameters=True, **options)
@@ -99,9 +108,35 @@ def _make_file(path: Path, create: bool) -> None:
     if not create and not path.exists():
         raise ConfigError("Setting store: there is no file of this name.")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        os.close(file)
     except OSError as error:
         raise ConfigError(f"Setting store: the file cannot be opened for writing ({error.strerror}).") from None
+    if mode & stat.S_IRWXO:
+        # Not mended here: what others copied is copied, and somebody must know. The group of the file is the site's.
+        log.warning("every user of this machine can open the store's file (mode %04o): chmod 600 the file", mode)
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    def connect(how: str) -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?{how}"
+        driver = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            driver.execute("PRAGMA schema_version")  # it opens the file only now
+        except sqlite3.Error:
+            driver.close()
+            raise
+        return driver
+
+    try:
+        return connect("mode=ro")
+    except sqlite3.OperationalError:
+        # With a write-ahead log SQLite writes beside the file even to read it, unless it is told that nobody writes.
+        # Somebody who has the store open has a log there.
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        return connect("mode=ro&immutable=1")
 
 
 def _set_up(connection: Any, _record: object) -> None:
@@ -189,5 +224,22 @@ def failing_as_unavailable() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
-        log.error("the store failed: %s", type(error).__name__)
+        name = _name_of(error)
+        log.error("the store failed: %s", f"{type(error).__name__}, {name}" if name else type(error).__name__)
+        if name in _FULL:
+            raise UnavailableError(f"The disk of the store is full ({name}); make room on it.") from None
         raise UnavailableError("The store is down for now.") from None
+
+
+_FULL: Final = frozenset({"SQLITE_FULL", "DiskFull"})
+
+
+def _name_of(error: DBAPIError | PoolTimeoutError) -> str:
+    """Return the database's own name of a failure, which holds nothing of what was to be written; "" for none.
+
+    Source: https://sqlite.org/rescode.html; PostgreSQL, appendix A, as psycopg names its classes.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(original, sqlite3.Error):
+        return getattr(original, "sqlite_errorname", "")  # the driver's own errors have none
+    return type(original).__name__ if getattr(original, "sqlstate", None) else ""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from cds_service.errors import EditedMeanwhileError, RequestError
+from cds_service.facts.phrase import say
 from cds_service.store.audit import Trail
 from cds_service.store.own_text import clean, is_id, typed
 from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON, Differs, EntryState, Event, What
-from cds_service.store.worklist_schema import entries, events, screenings
+from cds_service.store.worklist_schema import entries, events, results, screenings
 
+_SAME_NOTE: Final = timedelta(minutes=5)
 _BY_PEOPLE: Final = ("noted", "assigned", "decided", "attested", "withdrawn", "seen")
 _Row = Row[tuple[Any, ...]]
 
@@ -47,11 +50,21 @@ def decide(
 
 
 def note(connection: Connection, trail: Trail, entry_id: str, on: Page, *, text: str) -> None:
-    """Add a note."""
+    """Add a note; the same one of the same person within minutes, with nothing done in between, is one."""
     text = typed(text, field="text", most=MOST_NOTE)
     was = edit(connection, trail, entry_id, on, {})
+    if _just_noted(connection, trail, entry_id, text):
+        return  # pressed twice, or the page loaded again
     number = tell(connection, trail, entry_id, "noted", {"text": text})
     add_to(trail, was, "noted", {"event": number})
+
+
+def _just_noted(connection: Connection, trail: Trail, entry_id: str, text: str) -> bool:
+    last = select(events).where(events.c.entry == entry_id, events.c.what.in_(_BY_PEOPLE))
+    row = connection.execute(last.order_by(events.c.id.desc()).limit(1)).first()
+    if row is None or (row.what, row.who) != ("noted", clean(trail.who)) or row.detail.get("text") != text:
+        return False
+    return bool(trail.at - row.at < _SAME_NOTE)
 
 
 def assign(connection: Connection, trail: Trail, entry_id: str, on: Page, *, assignee: str) -> None:
@@ -62,14 +75,12 @@ def assign(connection: Connection, trail: Trail, entry_id: str, on: Page, *, ass
     add_to(trail, was, "assigned", {"event": number})
 
 
-def acknowledge(
-    connection: Connection, trail: Trail, entry_id: str, version: int, *, screening: int, differs: Differs
-) -> None:
-    """Say that what a screening says was seen."""
-    on = Page(version, screening, differs)
-    was = edit(connection, trail, entry_id, on, {"seen": screening, "changed": False})
-    tell(connection, trail, entry_id, "seen", {"screening": screening})
-    add_to(trail, was, "seen", {"screening": screening})
+def acknowledge(connection: Connection, trail: Trail, entry_id: str, on: Page) -> None:
+    """Say that what the page's screening says was seen."""
+    detail = {"screening": on.shown or 0}
+    was = edit(connection, trail, entry_id, on, {"seen": on.shown, "changed": False})
+    tell(connection, trail, entry_id, "seen", detail)
+    add_to(trail, was, "seen", detail)
 
 
 def edit(connection: Connection, trail: Trail, entry_id: str, on: Page, change: Mapping[str, Any]) -> _Row:
@@ -102,10 +113,17 @@ def result_of(connection: Connection, entry: str, screening: int) -> Mapping[str
     Raises:
         RequestError: it has no such screening.
     """
-    query = select(screenings.c.result).where(screenings.c.entry == entry, screenings.c.id == screening)
-    found: Mapping[str, Any] | None = connection.execute(query).scalar()
+    found = find_result(connection, entry, screening)
     if found is None:
-        raise RequestError("Name a screening of this entry.", field="screening")
+        raise RequestError(say("Name a screening of this entry."), field="screening")
+    return found
+
+
+def find_result(connection: Connection, entry: str, screening: int) -> Mapping[str, Any] | None:
+    """Return the result of a screening; None when it is not this entry's."""
+    query = select(results.c.result).join_from(results, screenings)
+    of_entry = query.where(screenings.c.entry == entry, screenings.c.id == screening)
+    found: Mapping[str, Any] | None = connection.execute(of_entry).scalar()
     return found
 
 
@@ -119,7 +137,7 @@ def hold(connection: Connection, entry_id: str) -> _Row:
     if is_id(entry_id):
         found = connection.execute(select(entries).where(entries.c.id == entry_id).with_for_update()).first()
     if found is None:
-        raise RequestError("There is no such entry.", field="entry", status=404)
+        raise RequestError(say("There is no such entry."), field="entry", status=404)
     return found
 
 

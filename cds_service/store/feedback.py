@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from cds_service.store.database import insert_new
 from cds_service.store.schema import cards, feedback, revocations
@@ -116,13 +116,32 @@ def find(connection: Connection, tenant: str, uuids: Collection[str]) -> dict[st
 
 
 def add(connection: Connection, tenant: str, told: Sequence[CardFeedback]) -> int:
-    """Keep feedback on known cards; return how much of it was new. Of too much on one card the oldest goes."""
+    """Keep feedback on known cards; return how much of it was new. Of too much on one card the oldest goes.
+
+    The same card, outcome and instant with another reason, comment or suggestions is a correction, which takes the
+    place of what was told; what it leaves out stays. So does when we were told first: an override that was taken back
+    stays so.
+    """
     new = 0
     for one in told:
         if insert_new(connection, feedback, {"tenant": tenant, **asdict(one)}):
             new += 1
             _forget_oldest(connection, tenant, one.card)
+        elif _correct(connection, tenant, one):
+            new += 1
     return new
+
+
+def _correct(connection: Connection, tenant: str, one: CardFeedback) -> bool:
+    """Take what is told of the same act over; say whether it differed."""
+    same = (feedback.c.tenant == tenant) & (feedback.c.card == one.card)
+    same &= (feedback.c.outcome == one.outcome) & (feedback.c.at == one.at)
+    row = connection.execute(select(feedback).where(same)).one()
+    told = {"reason": one.reason, "comment": one.comment, "suggestions": list(one.suggestions)}
+    other = {name: value for name, value in told.items() if value and value != row._mapping[name]}
+    if other:
+        connection.execute(update(feedback).where(feedback.c.id == row.id).values(**other))
+    return bool(other)
 
 
 def _forget_oldest(connection: Connection, tenant: str, card: str) -> None:

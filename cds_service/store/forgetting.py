@@ -15,9 +15,9 @@ from cds_service.errors import RequestError
 from cds_service.store.audit import Trail
 from cds_service.store.feedback import SAME_CARD
 from cds_service.store.keys import patient_key
-from cds_service.store.own_text import is_id, typed
+from cds_service.store.own_text import is_id
 from cds_service.store.schema import cards, feedback, revocations
-from cds_service.store.worklist import MOST_NAME
+from cds_service.store.worklist import WhyForgotten
 from cds_service.store.worklist_schema import (
     attestations,
     charts,
@@ -25,19 +25,21 @@ from cds_service.store.worklist_schema import (
     events,
     missing_facts,
     people,
+    results,
     screenings,
 )
 
 _AT_ONCE: Final = 500  # keys in one statement
 
 
-def forget(connection: Connection, trail: Trail, patient: str, *, reason: str) -> None:
+def forget(connection: Connection, trail: Trail, patient: str, *, reason: WhyForgotten) -> None:
     """Remove a person's rows.
 
     Raises:
-        RequestError: nobody has this id.
+        RequestError: nobody has this id, or nobody is named who does it.
     """
-    reason = typed(reason, field="reason", most=MOST_NAME)
+    if not trail.who.strip():
+        raise RequestError("Say who does it: the audit keeps it.", field="--by")
     known = None
     if is_id(patient):
         person = select(people).where(people.c.patient == patient).with_for_update()
@@ -50,13 +52,14 @@ def forget(connection: Connection, trail: Trail, patient: str, *, reason: str) -
     )
     entry = select(entries.c.id).where(entries.c.patient == patient)
     screening = select(screenings.c.id).where(screenings.c.entry.in_(entry))
-    connection.execute(delete(missing_facts).where(missing_facts.c.screening.in_(screening)))
+    for beside in (missing_facts, results):
+        connection.execute(delete(beside).where(beside.c.screening.in_(screening)))
     for table in (attestations, events, screenings):
         connection.execute(delete(table).where(table.c.entry.in_(entry)))
     for table in (entries, charts, people):
         connection.execute(delete(table).where(table.c.patient == patient))
     _forget_cards(connection, known.source, known.reference)
-    trail.add("forgot", patient=patient, detail={"reason": reason})
+    trail.add("forgot", patient=patient, detail={"reason": reason.value})
 
 
 def _forget_cards(connection: Connection, source: str, reference: str) -> None:

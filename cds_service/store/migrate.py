@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sqlite3
 import time
 from contextlib import closing
@@ -16,6 +17,8 @@ from cds_service.errors import ConfigError, UnavailableError
 from cds_service.store import audit_schema, worklist_schema  # noqa: F401 - their tables join the metadata
 from cds_service.store.database import BUSY_SECONDS, reading, writing
 from cds_service.store.schema import NEWEST, metadata
+
+log = logging.getLogger("cds_service.store")
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 7235319  # any number, the same in every worker: PostgreSQL locks by number
@@ -49,6 +52,33 @@ def prepare(engine: Engine, *, memory: bool) -> None:
         raise ConfigError(f"Setting store: the database cannot be used ({type(error).__name__}).") from None
 
 
+def see_schema(engine: Engine) -> None:
+    """See that a database is a store of this version; change nothing.
+
+    Raises:
+        ConfigError: it is none, is of another version, or cannot be read.
+    """
+    try:
+        with reading(engine) as connection:
+            found = _revision(connection)
+            sound = (
+                engine.dialect.name != "sqlite" or connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
+            )
+    except UnavailableError:
+        raise ConfigError("Setting store: the database cannot be read; the log says why.") from None
+    if not sound:
+        raise _damaged()
+    if found is None:
+        raise ConfigError("Setting store: this database is no store of cds-service.")
+    if found < NEWEST:
+        raise ConfigError(
+            f"Setting store: the database is of an older version of cds-service (schema {found}, now {NEWEST}). Make a "
+            "backup; then serve or worklist take brings it up to date, and the older version cannot open it any more."
+        )
+    if found > NEWEST:
+        raise _newer()
+
+
 def _check_file(path: str) -> None:
     """Look for damage before anything relies on the file, and choose the write-ahead log."""
     # The driver itself: neither statement may stand in a transaction, and the engine always begins one.
@@ -61,7 +91,7 @@ def _check_file(path: str) -> None:
         except sqlite3.DatabaseError:
             sound = False
     if not sound:
-        raise ConfigError("Setting store: the file is damaged or no SQLite database; restore a backup or name another.")
+        raise _damaged()
 
 
 def _choose_wal(driver: sqlite3.Connection) -> None:
@@ -89,7 +119,9 @@ def _bring_up_to_date(connection: Connection) -> None:
     config.attributes["connection"] = connection
     known = importlib.import_module("alembic.script").ScriptDirectory.from_config(config)
     if found is not None and found not in {one.revision for one in known.walk_revisions()}:
-        raise ConfigError("Setting store: the database belongs to a newer version of cds-service; install that one.")
+        raise _newer()
+    if found is not None:
+        log.warning("the store is brought up to date, from schema %s to %s: there is no way back", found, NEWEST)
     command.upgrade(config, "head")
 
 
@@ -97,3 +129,11 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _damaged() -> ConfigError:
+    return ConfigError("Setting store: the file is damaged or no SQLite database; restore a backup or name another.")
+
+
+def _newer() -> ConfigError:
+    return ConfigError("Setting store: the database belongs to a newer version of cds-service; install that one.")

@@ -68,8 +68,12 @@ def mark(connection: Connection, trail: Trail, missed: Missed, today: date) -> l
 
 
 def newest(connection: Connection, entry_id: str) -> Event | None:
-    """Return the run that did not find the disease, where nobody saw it and no newer screening stands since."""
-    query = select(events).where(events.c.entry == entry_id, events.c.what.in_(("not-found", "screened", "seen")))
+    """Return the run that did not find the disease, where nobody saw it and no newer data stand since.
+
+    What was judged again because somebody attested rests on the data of before: it is no news of the patient.
+    """
+    news = (events.c.what != "screened") | (events.c.who == "")
+    query = select(events).where(events.c.entry == entry_id, events.c.what.in_(("not-found", "screened", "seen")), news)
     row = connection.execute(query.order_by(events.c.id.desc()).limit(1)).first()
     if row is None or row.what != "not-found":
         return None

@@ -7,6 +7,7 @@ import unicodedata
 from typing import Final
 
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -32,7 +33,7 @@ def typed(text: str, *, field: str, most: int) -> str:
         RequestError: it is longer than ``most`` characters.
     """
     if len(text) > most:
-        raise RequestError(f"Give at most {most} characters for {field}.", field=field)
+        raise RequestError(say("Give at most {most} characters for {field}.", most=most, field=field), field=field)
     return clean(text)
 
 

@@ -19,15 +19,19 @@ def key_of_person(source: str, reference: str) -> str:
     return key_of("person", source, reference)
 
 
-def patient_of(connection: Connection, person: Person) -> str:
-    """Return our id of a person; a new one for who is not known."""
-    key = key_of_person(person.source, person.reference)
-    found = select(people.c.patient).where(people.c.key == key)
-    patient: str | None = connection.execute(found).scalar()
-    if patient is None:
-        insert_new(connection, people, {"patient": secrets.token_hex(16), "key": key, **_columns(person)})
-        patient = connection.execute(found).scalar_one()
-    return patient
+def hold(connection: Connection, new: Person) -> tuple[str, Person]:
+    """Return our id of a person and how they are described, held until the end of the transaction; new if need be.
+
+    Held, so that of two who come with one id the second is compared with the first, and not with nobody.
+    """
+    key = key_of_person(new.source, new.reference)
+    # "No key": the weaker lock, which rows that name the person do not wait for.
+    found = select(people).where(people.c.key == key).with_for_update(key_share=True)
+    row = connection.execute(found).first()
+    if row is None:
+        insert_new(connection, people, {"patient": secrets.token_hex(16), "key": key, **_columns(new)})
+        row = connection.execute(found).one()
+    return row.patient, person(row)
 
 
 def known(connection: Connection, source: str, reference: str) -> Person | None:
@@ -37,7 +41,7 @@ def known(connection: Connection, source: str, reference: str) -> Person | None:
 
 
 def describe(connection: Connection, patient: str, person: Person) -> None:
-    """Take name, birth date and gender over, where they changed."""
+    """Take name, birth date, gender and number over, where they changed."""
     columns = _columns(person)
     row = connection.execute(select(*(people.c[name] for name in columns)).where(people.c.patient == patient)).one()
     if row._asdict() != {**columns, "names": list(columns["names"])}:
@@ -58,7 +62,7 @@ def chart(connection: Connection, patient: str, fingerprint: str) -> bytes | Non
 
 def person(row: Row[tuple[Any, ...]]) -> Person:
     """Read a person out of a row that has the columns of ``people``."""
-    return Person(row.source, row.reference, tuple(row.names), row.birth_date, row.gender)
+    return Person(row.source, row.reference, tuple(row.names), row.birth_date, row.gender, row.number)
 
 
 def _columns(person: Person) -> dict[str, Any]:
@@ -69,5 +73,6 @@ def _columns(person: Person) -> dict[str, Any]:
         "names": names,
         "birth_date": clean(person.birth_date),
         "gender": clean(person.gender),
+        "number": clean(person.number),
         "search": "\n".join(map(folded, names)),
     }

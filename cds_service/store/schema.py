@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData
 from sqlalchemy.types import TypeDecorator
 
 # The newest file in migrations/versions; a test holds the two together. Alembic itself is loaded only to migrate.
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 KEY_LENGTH: Final = 64  # SHA-256 in hexadecimal
 
 
@@ -65,7 +65,7 @@ cards = Table(
     Index("cards_of_patient", "patient"),
 )
 
-# What became of cards. One row for the same card, outcome and instant, however often it is told.
+# What became of cards. One row for the same card, outcome and instant, however often it is told: as it was told last.
 feedback = Table(
     "feedback",
     metadata,

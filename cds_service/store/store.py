@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from cds_service.store import feedback, own_secrets, tokens
 from cds_service.store.counts import Count, count
 from cds_service.store.database import in_memory, make_engine, read_url, reading, writing
 from cds_service.store.feedback import CardFeedback, Override, SentCard
-from cds_service.store.migrate import prepare
+from cds_service.store.migrate import prepare, see_schema
 from cds_service.store.worklist_store import WorklistStore
 
 
@@ -175,4 +176,27 @@ def open_store(url: str, *, create: bool = True) -> Store:
         raise
     if not memory:
         engine.dispose()  # a server that forks its workers now hands no open connection on
+    return Store(engine)
+
+
+def read_store(url: str) -> Store:
+    """Open the store to be read only: nothing is made or migrated, and a read-only mount will do.
+
+    Args:
+        url: see :func:`open_store`.
+
+    Raises:
+        ConfigError: it cannot be read, is damaged, or is of another version of the service.
+    """
+    parsed = read_url(url)
+    if in_memory(parsed):
+        raise ConfigError("Setting store: the database in memory belongs to a running service; name another (--store).")
+    if parsed.get_backend_name() == "sqlite" and not os.path.exists(parsed.database or ""):
+        raise ConfigError("Setting store: there is no file of this name.")
+    engine = make_engine(parsed, create=False, read_only=True)
+    try:
+        see_schema(engine)
+    except ConfigError:
+        engine.dispose()
+        raise
     return Store(engine)

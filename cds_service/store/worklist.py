@@ -1,4 +1,4 @@
-"""The worklist's words: a person, a chart, a screening of a patient for a trial, an entry, a decision, a run."""
+"""The worklist's words: a person, an entry, a decision, a list, a run; judgements are in ``judgement.py``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from cds_service.evaluation.attested import Attestation
+from cds_service.store.judgement import Again, Chart, NewScreening, Screening, Taken
 
 __all__ = [
     "Again",
@@ -22,7 +23,6 @@ __all__ = [
     "EntryState",
     "Event",
     "NewScreening",
-    "PastScreening",
     "Person",
     "Run",
     "Screening",
@@ -42,6 +42,20 @@ What = Literal["screened", "decided", "noted", "assigned", "attested", "withdraw
 
 Differs = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 """Says whether two results (acknowledged, new) differ in anything that a person relies on."""
+
+
+class WhyForgotten(StrEnum):
+    """Why a person was forgotten: a closed list, since the audit keeps the word for ever and must name nobody."""
+
+    REQUEST = "request"
+    """The person asked."""
+    COURT = "court"
+    """A court or another authority ordered it."""
+    ERROR = "error"
+    """Their data should never have been here."""
+    RETENTION = "retention"
+    """They were kept for as long as they may be."""
+    OTHER = "other"
 
 
 class EntryState(StrEnum):
@@ -66,6 +80,7 @@ class Person:
         names: as recorded, one for each script, the official first.
         birth_date: as recorded.
         gender: as recorded.
+        number: of the medical record; "" where the record has none.
     """
 
     source: str
@@ -73,130 +88,11 @@ class Person:
     names: tuple[str, ...] = ()
     birth_date: str = ""
     gender: str = ""
+    number: str = ""
 
     def __repr__(self) -> str:
         """Show nothing of the patient."""
         return "Person()"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """The record that a screening rests on.
-
-    Args:
-        fingerprint: ``sha256:...`` of its content.
-        body: as ``gather.snapshot`` packs it.
-    """
-
-    fingerprint: str
-    body: bytes
-
-    def __repr__(self) -> str:
-        """Show nothing of the patient."""
-        return "Chart()"
-
-
-@dataclass(frozen=True)
-class NewScreening:
-    """One judgement of a patient for a trial.
-
-    Args:
-        trial: its id.
-        rules_digest: of the rules that judged.
-        as_of: the day of the judgement.
-        anchor: the day that the protocol's windows count from, where one was named.
-        attested: digest of the attestations that it was judged with, "" for none.
-        gate: that was chosen.
-        status: of the patient for the trial.
-        decided: how many of the gate's criteria were decided.
-        total: how many the gate has.
-        missing: names of the decisive facts, in order.
-        lapses: last day of a candidate's status; the day to look again of a not-now.
-        result: the contract's JSON of this trial, and what could not be read, and the site.
-    """
-
-    trial: str
-    rules_digest: str
-    as_of: date
-    anchor: date | None
-    attested: str
-    gate: str
-    status: str
-    decided: int
-    total: int
-    missing: tuple[str, ...]
-    lapses: date | None
-    result: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        """Show nothing of the patient."""
-        return f"{type(self).__name__}({self.trial!r})"
-
-
-@dataclass(frozen=True, repr=False)
-class Screening(NewScreening):
-    """A judgement that is kept.
-
-    Args:
-        id: its number.
-        taken: when it was first taken.
-        at: when the chart was read; of one that stood again, the last time.
-        fingerprint: of the chart that it rests on.
-    """
-
-    id: int
-    taken: datetime
-    at: datetime
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class PastScreening:
-    """What a history tells of a judgement: all but its result, which is long.
-
-    Args: as those of :class:`Screening`.
-    """
-
-    id: int
-    taken: datetime
-    rules_digest: str
-    as_of: date
-    anchor: date | None
-    attested: str
-    gate: str
-    status: str
-    decided: int
-    total: int
-    missing: tuple[str, ...]
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What became of an entry when a screening was taken.
-
-    Args:
-        entry: its id.
-        became: new; changed: differs from what people saw last, be it since now or before; unchanged.
-    """
-
-    entry: str
-    became: Literal["new", "changed", "unchanged"]
-
-
-@dataclass(frozen=True)
-class Again:
-    """The chart of the screening that stands, judged once more because of what a person attests or withdraws.
-
-    Args:
-        basis: id of that screening.
-        chart: its chart.
-        screening: what came of it.
-    """
-
-    basis: int
-    chart: Chart
-    screening: NewScreening
 
 
 @dataclass(frozen=True)

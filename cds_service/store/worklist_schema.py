@@ -32,6 +32,7 @@ people = Table(
     Column("names", ExactJson, nullable=False),
     Column("birth_date", Text, nullable=False),
     Column("gender", Text, nullable=False),
+    Column("number", Text, nullable=False),
     Column("search", Text, nullable=False),
 )
 
@@ -66,7 +67,9 @@ entries = Table(
     Index("entries_of_trial", "trial"),
 )
 
-# Judgements; `once` is a hash of what makes two the same. `day` and `at` put them in order: see screenings.py.
+# Judgements; `once` is a hash of what makes two the same. `day` and `at` put them in order: see screenings.py. One that
+# said the same on later days is one: `as_of` is the last of them, `since` the first (NULL: there is but one), `days`
+# how many. `brief` is what lists show of the result.
 screenings = Table(
     "screenings",
     metadata,
@@ -90,9 +93,19 @@ screenings = Table(
     Column("missing_count", Integer, nullable=False),
     Column("doubts", Integer, nullable=False),
     Column("lapses", Date),
-    Column("result", ExactJson, nullable=False),
+    Column("since", Date),
+    Column("days", Integer, nullable=False, server_default="1"),
+    Column("brief", ExactJson, nullable=False, server_default="{}"),
     UniqueConstraint("entry", "once", name="screenings_once"),
     sqlite_autoincrement=True,  # an id that was forgotten is not given again: the audit names it
+)
+
+# The whole result of each, some kilobytes: beside them, so that a list passes over small rows only.
+results = Table(
+    "results",
+    metadata,
+    Column("screening", Integer, ForeignKey("screenings.id"), primary_key=True, autoincrement=False),
+    Column("result", ExactJson, nullable=False),
 )
 
 # The decisive facts of a screening, a row each, to filter and count by.

@@ -5,57 +5,38 @@ Every change writes its audit row in the same transaction: both are there, or ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from operator import ne
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from cds_service.store import (
-    attestations,
-    audit,
-    decisions,
-    entries,
-    forgetting,
-    misses,
-    own_text,
-    people,
-    runs,
-)
+from cds_service.evaluation.attested import Attestation
+from cds_service.store import attestations, audit, decisions, entries, forgetting, misses, own_text, people, runs
 from cds_service.store import screenings as taking
-from cds_service.store.audit import Trail
-from cds_service.store.database import clear_traces, reading, writing
-from cds_service.store.decisions import Page
+from cds_service.store.database import clear_traces, reading
+from cds_service.store.judgement import Chart, NewScreening, Screening, Taken
 from cds_service.store.misses import Missed
 from cds_service.store.worklist import (
-    Again,
-    Attestation,
     AuditRow,
-    Chart,
     Counts,
     Differs,
     Entry,
     EntryPage,
     EntryState,
     Event,
-    NewScreening,
-    PastScreening,
     Person,
     Run,
-    Screening,
-    Taken,
     Wanted,
+    WhyForgotten,
 )
+from cds_service.store.worklist_edits import WorklistEdits
 
 
-class WorklistStore:
+class WorklistStore(WorklistEdits):
     """Patients on trials' lists, what people decided, and the audit.
 
-    Every method raises UnavailableError when the store is down; nothing was changed then. Those that edit raise
-    RequestError (404) where there is no such entry, and EditedMeanwhileError (409) where it is no longer of the version
-    that is named. What was edited on a page that showed another screening (``shown``) than the one that stands is kept;
-    where the two differ (``differs``), the entry is changed, and what was shown is what was seen.
+    Every method raises UnavailableError when the store is down; nothing was changed then.
 
     Args:
         engine: of a database whose schema is up to date.
@@ -64,7 +45,7 @@ class WorklistStore:
 
     def __init__(self, engine: Engine, owner: object) -> None:
         """Keep the engine; nothing is opened."""
-        self._engine = engine
+        super().__init__(engine)
         self._owner = owner
 
     def take(
@@ -75,6 +56,7 @@ class WorklistStore:
         *,
         differs: Differs,
         stands: Differs | None = None,
+        contradicts: Callable[[Person, Person], bool] | None = None,
         now: datetime,
         read: datetime | None = None,
         today: date | None = None,
@@ -94,6 +76,7 @@ class WorklistStore:
             differs: whether two results (acknowledged, new) differ in anything that a person relies on.
             stands: whether a new result may take the place of the one that stands (standing, new); what may not is kept
                 in the history. None: every one may.
+            contradicts: whether two descriptions (known, new) of one id are of two people: then nothing is taken.
             now: the present instant.
             read: when the chart was read, where that was earlier: a run that is taken again, later, then hides nothing
                 newer.
@@ -102,11 +85,19 @@ class WorklistStore:
             patience: seconds to wait for another writer, where it is not the usual.
 
         Returns:
-            The entry of each trial.
+            The entry of each trial; none where the id is somebody else's.
         """
         taken = [(person, chart, screenings)]
         (found,) = self.take_all(
-            taken, differs=differs, stands=stands, now=now, read=read, today=today, who=who, patience=patience
+            taken,
+            differs=differs,
+            stands=stands,
+            contradicts=contradicts,
+            now=now,
+            read=read,
+            today=today,
+            who=who,
+            patience=patience,
         )
         return {trial: one.entry for trial, one in found.items()}
 
@@ -116,6 +107,7 @@ class WorklistStore:
         *,
         differs: Differs,
         stands: Differs | None = None,
+        contradicts: Callable[[Person, Person], bool] | None = None,
         now: datetime,
         read: datetime | None = None,
         today: date | None = None,
@@ -123,7 +115,7 @@ class WorklistStore:
         patience: float | None = None,
     ) -> list[dict[str, Taken]]:
         """Take screenings of many persons in one transaction, and say what became of each entry: see :meth:`take`."""
-        how = taking.Taking(differs, read or now, today or now.astimezone(UTC).date(), stands)
+        how = taking.Taking(differs, read or now, today or now.astimezone(UTC).date(), stands, contradicts)
         with self._changing(who, now, patience) as (connection, trail):
             return taking.take_all(connection, trail, taken, how)
 
@@ -133,7 +125,7 @@ class WorklistStore:
             return misses.mark(connection, trail, missed, today or now.astimezone(UTC).date())
 
     def missed(self, entry_id: str) -> Event | None:
-        """Return the run that did not find the disease, where nobody saw it and no newer screening stands since."""
+        """Return the run that did not find the disease, where nobody saw it and no newer data stand since."""
         with reading(self._engine) as connection:
             return misses.newest(connection, entry_id) if own_text.is_id(entry_id) else None
 
@@ -172,110 +164,6 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return decisions.history(connection, entry_id, limit, before) if own_text.is_id(entry_id) else []
 
-    def decide(
-        self,
-        entry_id: str,
-        version: int,
-        *,
-        state: EntryState,
-        criterion: str = "",
-        reason: str = "",
-        who: str,
-        now: datetime,
-        shown: int | None = None,
-        differs: Differs = ne,
-    ) -> Entry:
-        """Set what people made of a patient."""
-        on = Page(version, shown, differs)
-        with self._changing(who, now) as (connection, trail):
-            decisions.decide(connection, trail, entry_id, on, state=state, criterion=criterion, reason=reason)
-            return _there(connection, entry_id)
-
-    def note(
-        self,
-        entry_id: str,
-        *,
-        text: str,
-        who: str,
-        now: datetime,
-        shown: int | None = None,
-        differs: Differs = ne,
-    ) -> Entry:
-        """Add a note; notes only add, so no version is asked for and it stays."""
-        with self._changing(who, now) as (connection, trail):
-            decisions.note(connection, trail, entry_id, Page(None, shown, differs), text=text)
-            return _there(connection, entry_id)
-
-    def assign(
-        self,
-        entry_id: str,
-        version: int,
-        *,
-        assignee: str,
-        who: str,
-        now: datetime,
-        shown: int | None = None,
-        differs: Differs = ne,
-    ) -> Entry:
-        """Say who looks after an entry, "" for nobody."""
-        with self._changing(who, now) as (connection, trail):
-            decisions.assign(connection, trail, entry_id, Page(version, shown, differs), assignee=assignee)
-            return _there(connection, entry_id)
-
-    def acknowledge(
-        self, entry_id: str, version: int, *, screening: int, who: str, now: datetime, differs: Differs = ne
-    ) -> Entry:
-        """Say that a screening was seen: it is what later ones are compared with."""
-        with self._changing(who, now) as (connection, trail):
-            decisions.acknowledge(connection, trail, entry_id, version, screening=screening, differs=differs)
-            return _there(connection, entry_id)
-
-    def attest(
-        self,
-        entry_id: str,
-        version: int,
-        attestation: Attestation,
-        *,
-        now: datetime,
-        shown: int | None = None,
-        again: Again | None = None,
-        differs: Differs = ne,
-    ) -> Entry:
-        """Keep what a person settled, and what follows; it replaces what was attested for the same criterion and gate.
-
-        Args:
-            entry_id: of the entry.
-            version: that the person saw.
-            attestation: by whom, of what, until when.
-            now: the present instant.
-            shown: id of the screening that the person saw. One of another gate than the latest is refused (409).
-            again: the chart that stands, judged with it. Where another one stands by now, nothing is kept (409).
-            differs: whether two results differ in anything that a person relies on.
-        """
-        on = Page(version, shown, differs)
-        with self._changing(attestation.by, now) as (connection, trail):
-            attestations.attest(connection, trail, entry_id, on, attestation, again)
-            return _there(connection, entry_id)
-
-    def withdraw(
-        self,
-        entry_id: str,
-        version: int,
-        criterion: str,
-        *,
-        gate: str,
-        who: str,
-        now: datetime,
-        shown: int | None = None,
-        again: Again | None = None,
-        differs: Differs = ne,
-    ) -> Entry:
-        """Let what was attested for a criterion at a gate count no more, and keep what follows: see :meth:`attest`."""
-        on = Page(version, shown, differs)
-        with self._changing(who, now) as (connection, trail):
-            attestations.withdraw(connection, trail, entry_id, on, criterion=criterion, gate=gate, again=again)
-            return _there(connection, entry_id)
-
     def attestations(self, source: str, reference: str, on: date) -> dict[str, tuple[Attestation, ...]]:
         """Return, for each trial, what counts for a person on a day."""
         with reading(self._engine) as connection:
@@ -301,12 +189,12 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return entries.listed(connection, source)
 
-    def screening(self, entry_id: str, screening_id: int) -> Screening | None:
-        """Return a screening of this entry; None when it is not this entry's."""
+    def result(self, entry_id: str, screening_id: int) -> Mapping[str, Any] | None:
+        """Return the result of a screening, as of the last of its days; None when it is not this entry's."""
         with reading(self._engine) as connection:
-            return taking.get(connection, entry_id, screening_id) if own_text.is_id(entry_id) else None
+            return decisions.find_result(connection, entry_id, screening_id) if own_text.is_id(entry_id) else None
 
-    def screenings(self, entry_id: str, *, limit: int | None = None, before: int | None = None) -> list[PastScreening]:
+    def screenings(self, entry_id: str, *, limit: int | None = None, before: int | None = None) -> list[Screening]:
         """Return what an entry was judged, the newest first: at most ``limit``, those whose id is below ``before``."""
         with reading(self._engine) as connection:
             return taking.history(connection, entry_id, limit, before) if own_text.is_id(entry_id) else []
@@ -326,13 +214,13 @@ class WorklistStore:
         with reading(self._engine) as connection:
             return runs.of_trial(connection, trial)
 
-    def forget(self, patient: str, *, who: str, reason: str, now: datetime) -> None:
+    def forget(self, patient: str, *, who: str, reason: WhyForgotten, now: datetime) -> None:
         """Remove a person's rows, but those of the audit.
 
         Args:
             patient: our id of the person (``Entry.patient``).
-            who: does it.
-            reason: goes into the audit: a word such as "retention", never a name.
+            who: does it; never "".
+            reason: goes into the audit.
             now: the present instant.
         """
         with self._changing(who, now) as (connection, trail):
@@ -379,16 +267,3 @@ class WorklistStore:
         """Return number and digest of the last audit row: written down elsewhere, they show if rows were cut off."""
         with reading(self._engine) as connection:
             return audit.tip(connection)
-
-    @contextmanager
-    def _changing(self, who: str, now: datetime, patience: float | None = None) -> Iterator[tuple[Connection, Trail]]:
-        with writing(self._engine, patience=patience) as connection:
-            trail = Trail(who, now)
-            yield connection, trail
-            trail.write(connection)
-
-
-def _there(connection: Connection, entry_id: str) -> Entry:
-    found = entries.get(connection, entry_id)
-    assert found is not None  # noqa: S101 - it was edited in this transaction
-    return found

@@ -106,7 +106,9 @@ def test_a_store_of_before_the_worklist_is_brought_up_to_date(lasting_url: str, 
     store = opened(lasting_url)
     store.use_token("https://ehr", "a", SOON, NOW)
     with store._engine.begin() as connection:
-        for table in ("missing_facts", "events", "attestations", "screenings", "entries", "charts", "people", "runs"):
+        for table in (
+            "results", "missing_facts", "events", "attestations", "screenings", "entries", "charts", "people", "runs"
+        ):  # fmt: skip
             connection.execute(text(f"DROP TABLE {table}"))
         for table in ("own_secrets", "audit"):
             connection.execute(text(f"DROP TABLE {table}"))

@@ -16,7 +16,7 @@ from cds_service.cli import main
 from cds_service.errors import UnavailableError
 from cds_service.store import Store, open_store
 from cds_service.store.database import writing
-from cds_service.store.worklist import EntryState
+from cds_service.store.worklist import EntryState, WhyForgotten
 from tests.store.made_screenings import NOW, TRIAL, attestation, chart, differs, judged, person, taken
 
 
@@ -126,7 +126,7 @@ def test_a_change_that_cannot_be_audited_is_not_made(store: Store) -> None:
     for change in (
         lambda: store.worklist.decide(entry.id, 1, state=EntryState.DECLINED, who="Li", now=NOW),
         lambda: store.worklist.note(entry.id, text="x", who="Li", now=NOW),
-        lambda: store.worklist.forget(entry.patient, who="Li", reason="x", now=NOW),
+        lambda: store.worklist.forget(entry.patient, who="Li", reason=WhyForgotten.OTHER, now=NOW),
         lambda: taken(store, judged("candidate"), content="b"),
         lambda: store.worklist.saw(who="Li", what="entry", entry_id=entry.id, now=NOW),
     ):

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from cds_service.cli import main
 from cds_service.store import Store, open_store
-from cds_service.store.worklist import EntryState, Wanted
+from cds_service.store.worklist import EntryState, Wanted, WhyForgotten
 from tests.store.made_screenings import NOW, attestation, person, taken
 from tests.store.postgresql_server import Server
 
@@ -84,7 +84,7 @@ def test_a_copy_taken_while_the_service_writes_is_of_one_moment(live: Store, pat
 
     def write() -> None:
         while not ended.is_set():
-            live.worklist.note(entry.id, text="x" * 2000, who="Li", now=NOW)
+            live.worklist.note(entry.id, text=f"{written[0]} ".ljust(2000, "x"), who="Li", now=NOW)
             written[0] += 1
             time.sleep(0.005)  # SQLite has no queue: who asks without pause keeps everybody else out
 
@@ -131,8 +131,9 @@ def test_a_copy_takes_no_other_file_s_place(live: Store, path: Path, tmp_path: P
 
 
 def test_what_cannot_be_written_leaves_nothing(live: Store, path: Path, tmp_path: Path) -> None:
-    for _ in range(40):
-        live.worklist.note(live.worklist.audit()[-1].entry, text="x" * 4000, who="Li", now=NOW)
+    for number in range(40):
+        text = f"{number} ".ljust(4000, "x")
+        live.worklist.note(live.worklist.audit()[-1].entry, text=text, who="Li", now=NOW)
     script = (
         "import resource, sys; from cds_service.cli import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); main(sys.argv[1:])"
@@ -151,7 +152,7 @@ def test_what_cannot_be_written_leaves_nothing(live: Store, path: Path, tmp_path
 
 def test_a_forgotten_patient_is_not_in_a_copy(live: Store, path: Path, tmp_path: Path) -> None:
     entry = taken(live, who=person(2, "canary"), content="canary-chart")
-    live.worklist.forget(entry.patient, who="Li", reason="request", now=NOW)
+    live.worklist.forget(entry.patient, who="Li", reason=WhyForgotten.REQUEST, now=NOW)
     assert run("backup", tmp_path / "copy.db", path).exit_code == 0
     assert b"canary" not in (tmp_path / "copy.db").read_bytes()
 
@@ -225,7 +226,7 @@ def altered(copy: Path, *statements: str) -> None:
         (lambda copy: copy.write_bytes(b""), "no store"),
         (lambda copy: copy.unlink(), "no such copy"),
         (lambda copy: altered(copy, "DROP TABLE alembic_version"), "no store"),
-        (lambda copy: altered(copy, "UPDATE alembic_version SET version_num = '9999'"), "newer version"),
+        (lambda copy: altered(copy, "UPDATE alembic_version SET version_num = '9999'"), "The copy belongs to a newer"),
         (lambda copy: altered(copy, "PRAGMA foreign_keys=OFF", "DELETE FROM people"), "damaged"),
         (
             lambda copy: altered(copy, "DROP TRIGGER audit_keeps_words", "UPDATE audit SET who = 'x' WHERE number = 2"),
@@ -254,7 +255,9 @@ def test_a_copy_of_an_older_version_is_brought_up_to_date(live: Store, path: Pat
     copy = tmp_path / "copy.db"
     run("backup", copy, path)
     with closing(sqlite3.connect(copy)) as driver:
-        for table in ("missing_facts", "events", "attestations", "screenings", "entries", "charts", "people", "runs"):
+        for table in (
+            "results", "missing_facts", "events", "attestations", "screenings", "entries", "charts", "people", "runs"
+        ):  # fmt: skip
             driver.execute(f"DROP TABLE {table}")
         driver.execute("DROP TABLE own_secrets")
         driver.execute("DROP TABLE audit")

@@ -22,7 +22,7 @@ takes = st.tuples(
     st.integers(1, 2),  # person
     st.sampled_from(TRIALS),
     st.sampled_from("ab"),  # content of the chart
-    st.integers(-1, 0),  # day
+    st.integers(-3, 0),  # day
     st.sampled_from(["", "sha256:attested"]),
 )
 edits = st.tuples(
@@ -44,23 +44,48 @@ PAST = {
 STATUS = {"a": "candidate", "b": "excluded"}
 
 
+@dataclass(eq=False)
+class Row:
+    """A judgement, for the days on which it was the same."""
+
+    content: str
+    attested: str
+    since: int
+    until: int
+    days: int = 1
+
+
 @dataclass
 class Expected:
     """What one entry must be."""
 
-    keys: set[object] = field(default_factory=set)
+    rows: list[Row] = field(default_factory=list)
     state: EntryState = EntryState.NEW
     assignee: str = ""
     version: int = 1
     told: list[str] = field(default_factory=list)
-    latest: tuple[Any, ...] = ()
-    seen: tuple[Any, ...] = ()
+    latest: Row | None = None
+    seen: Row | None = None
     changed: bool = False
     attested: bool = False
 
     @property
     def touched(self) -> bool:
         return set(self.told) > {"screened"}
+
+    def kept(self, day: int, content: str, attested: str) -> Row:
+        """Keep a judgement: as what is there of the day, as one more day of what stands or came since, or as new."""
+        alike = [one for one in self.rows if (one.content, one.attested) == (content, attested)]
+        of_the_day = [one for one in alike if one.since <= day <= one.until]
+        stands = self.rows.index(self.latest) if self.latest else 0
+        before = [one for one in alike if one.until < day and self.rows.index(one) >= stands]
+        if of_the_day:
+            return of_the_day[-1]
+        if before:
+            before[-1].until, before[-1].days = day, before[-1].days + 1
+            return before[-1]
+        self.rows.append(Row(content, attested, day, day))
+        return self.rows[-1]
 
 
 def entry_of(store: Store, number: int, trial: str) -> Entry | None:
@@ -75,12 +100,11 @@ def take(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]
     now = NOW + timedelta(minutes=minute)
     store.worklist.take(person(number), chart(content), [new], differs=differs, now=now)
     one = expected.setdefault((number, trial), Expected())
-    key = (day, content, attested)
-    one.keys.add(key)
-    if key != one.latest and (not one.latest or day >= one.latest[0]):
-        one.seen = one.seen if one.touched else key
-        one.latest = key
-        one.changed = one.seen[1] != key[1]
+    row = one.kept(day, content, attested)
+    if row is not one.latest and (not one.latest or day >= one.latest.until):
+        one.seen = one.seen if one.touched and one.seen else row
+        one.latest = row
+        one.changed = one.seen.content != row.content
         one.told.append("screened")
 
 
@@ -125,7 +149,9 @@ def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]
     elif what != "note":
         one.attested = what == "attest"
     # What nobody has looked at yet is never told to be seen.
-    if shown[1] != one.latest[1]:
+    assert shown is not None
+    assert one.latest is not None
+    if shown.content != one.latest.content:
         one.seen, one.changed = shown, True
     one.told.append(PAST[what])
 
@@ -147,12 +173,19 @@ def test_no_decision_is_lost_and_nothing_is_there_twice(operations: list[tuple[A
         assert entry is not None
         assert (entry.state, entry.assignee, entry.version) == (one.state, one.assignee, one.version)
         screenings = store.worklist.screenings(entry.id)
-        kept = [((s.as_of - DAY).days, s.fingerprint[-1], s.attested) for s in screenings]
-        assert len(kept) == len(set(kept)) == len(one.keys)
-        assert set(kept) == one.keys
-        assert kept[[s.id for s in screenings].index(entry.latest.id)] == one.latest
-        assert kept[[s.id for s in screenings].index(entry.seen)] == one.seen
-        assert entry.changed == one.changed == (one.seen[1] != one.latest[1])
+        kept = [
+            Row(s.fingerprint[-1], s.attested, (s.since - DAY).days, (s.as_of - DAY).days, s.days) for s in screenings
+        ]
+        assert [vars(row) for row in kept[::-1]] == [vars(row) for row in one.rows]
+        assert vars(kept[[s.id for s in screenings].index(entry.latest.id)]) == vars(one.latest)
+        assert vars(kept[[s.id for s in screenings].index(entry.seen)]) == vars(one.seen)
+        assert one.seen is not None
+        assert one.latest is not None
+        assert entry.changed == one.changed == (one.seen.content != one.latest.content)
+        # No day is in two judgements that say the same of it, and each chart and attestation of a day is in one.
+        for row in one.rows:
+            same = [other for other in one.rows if (other.content, other.attested) == (row.content, row.attested)]
+            assert all(other is row or other.until < row.since or row.until < other.since for other in same)
         assert [event.what for event in store.worklist.history(entry.id)] == one.told[::-1]
         in_force = store.worklist.attestations(entry.person.source, entry.person.reference, DAY)
         assert len(in_force.get(trial, ())) == one.attested

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
@@ -10,13 +11,18 @@ from typing import Any, Final
 from cds_service.evaluation.attested import Attestation, digest_of, in_force
 from cds_service.evaluation.outcome import PatientOutcome, Status, TrialOutcome, Verdict
 from cds_service.facts.record import Record
-from cds_service.gather.person_names import names_of
+from cds_service.gather.person_names import names_of, number_of
 from cds_service.gather.snapshot import pack
 from cds_service.present.cohort.ranking import trigger_of
 from cds_service.present.speaking import not_checked
 from cds_service.screening.worklist.changes import differs, stands
 from cds_service.store.worklist import Chart, NewScreening, Person
 from cds_service.store.worklist_store import WorklistStore
+
+log = logging.getLogger("cds_service.screening")
+
+TWO_PEOPLE: Final = "one patient id, of no named server, is two people's: the worklist is left alone (%d)"
+"""For the log, with how many."""
 
 
 def take_outcome(
@@ -51,7 +57,7 @@ def take_outcome(
         today: the day that it is where the patient is; by default that of UTC.
 
     Returns:
-        The entry's id, by trial; none when the patient belongs on no list.
+        The entry's id, by trial; none when the patient belongs on no list, or the id is somebody else's there.
 
     Raises:
         UnavailableError: the store is down; nothing was kept.
@@ -74,17 +80,21 @@ def take_outcome(
         )
         for one in chosen
     ]
-    return store.take(
+    found = store.take(
         person_of(record, source),
         Chart(chart.fingerprint, chart.body),
         screenings,
         differs=differs,
         stands=stands,
+        contradicts=contradicts,
         now=now,
         who=who,
         patience=patience,
         today=today,
     )
+    if not found:
+        log.warning(TWO_PEOPLE, 1)
+    return found
 
 
 def belongs(outcome: TrialOutcome, known: Collection[str] = ()) -> bool:
@@ -107,6 +117,7 @@ def person_of(record: Record, source: str) -> Person:
         names_of(body),
         birth if isinstance(birth, str) else "",
         gender if isinstance(gender, str) else "",
+        number_of(body),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cds_service.errors import RequestError
 from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
 from cds_service.evaluation.seen import Seen, what_is_seen
 from cds_service.evaluation.what_if import Supposable, judge_if, supposable
+from cds_service.facts.phrase import say
 from cds_service.facts.record import Record
 from cds_service.gather.snapshot import unpack
 from cds_service.present.cohort.read_back import patient_outcome
@@ -66,13 +68,22 @@ def open_entry(store: WorklistStore, rules: Rules, entry: Entry, *, language: st
     last, person = entry.latest, entry.person
     body = store.chart(entry.patient, last.fingerprint)
     if body is None or entry.trial not in rules.library.trials:
-        what = "trial is not among the rules any more" if body is not None else "chart is not kept any more"
-        raise RequestError(f"The entry's {what}.", field="entry", status=404)
+        gone = (
+            say("The entry's trial is not among the rules any more.")
+            if body is not None
+            else say("The entry's chart is not kept any more.")
+        )
+        raise RequestError(gone, field="entry", status=404)
     record = unpack(body)
     attested = store.attestations(person.source, person.reference, last.as_of).get(entry.trial, ())
     same = rules.library.trials[entry.trial].digest == last.rules_digest
-    patient = _judged(rules, record, entry, attested) if same else _stored(rules, record, entry, attested, language)
-    before = store.screening(entry.id, entry.seen) if entry.seen != last.id else None
+    news = entry.seen != last.id
+    before, now = (store.result(entry.id, one) if news or not same else None for one in (entry.seen, last.id))
+    patient = (
+        _judged(rules, record, entry, attested)
+        if same or now is None
+        else _stored(rules, record, entry, now, attested, language)
+    )
     outcome = patient.trials[0]
     return OpenedEntry(
         entry,
@@ -80,7 +91,7 @@ def open_entry(store: WorklistStore, rules: Rules, entry: Entry, *, language: st
         outcome,
         patient,
         what_is_seen(record, rules.library, entry.trial, as_of=last.as_of, anchor=last.anchor),
-        tuple(changes(before.result, last.result)) if before is not None else (),
+        tuple(changes(before, now)) if news and before is not None and now is not None else (),
         supposable(outcome, rules.library) if same else (),
         tuple(attested),
         same,
@@ -118,16 +129,20 @@ def _judged(rules: Rules, record: Record, entry: Entry, attested: tuple[Attestat
 
 
 def _stored(
-    rules: Rules, record: Record, entry: Entry, attested: tuple[Attestation, ...], language: str
+    rules: Rules,
+    record: Record,
+    entry: Entry,
+    result: Mapping[str, Any],
+    attested: tuple[Attestation, ...],
+    language: str,
 ) -> PatientOutcome:
     """Return the result as it was stored; judged anew only where today's rules lack a criterion of it."""
-    last = entry.latest
     line = {
         "patient": entry.person.reference,
-        "as_of": last.as_of.isoformat(),
-        "site": last.result.get("site"),
-        "results": [last.result],
-        "unread": last.result.get("unread") or {},
+        "as_of": entry.latest.as_of.isoformat(),
+        "site": result.get("site"),
+        "results": [result],
+        "unread": result.get("unread") or {},
     }
     try:
         return patient_outcome(line, rules.library, language, {entry.trial: rules.library.trials[entry.trial]})

@@ -124,7 +124,8 @@ def _at_once(
             now = store.entry(entry.id)
             # Nobody edited it and it is where it was: only its chart is newer.
             same = now is not None and (now.version, now.latest.gate) == (entry.version, entry.latest.gate)
-            if now is None or not same or now.latest.id == entry.latest.id:
+            newer = now is not None and (now.latest.id, now.latest.as_of) != (entry.latest.id, entry.latest.as_of)
+            if now is None or not same or not newer:
                 raise
             entry = now
     raise EditedMeanwhileError

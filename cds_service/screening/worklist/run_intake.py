@@ -9,13 +9,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from cds_service.errors import RequestError
-from cds_service.evaluation.attested import Attestation
+from cds_service.errors import RequestError, UnavailableError
 from cds_service.evaluation.outcome import TrialOutcome
 from cds_service.gather.snapshot import unpack
 from cds_service.present.cohort.funnel import to_json as funnels_json
@@ -27,7 +26,8 @@ from cds_service.screening.cohort.charts import KeptChart, read_charts
 from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.patient import Rules
 from cds_service.screening.worklist.changes import differs, stands
-from cds_service.screening.worklist.intake import belongs, contradicts, screening_of
+from cds_service.screening.worklist.intake import TWO_PEOPLE, belongs, contradicts, screening_of
+from cds_service.screening.worklist.recalled import Recalled, recalled
 from cds_service.store.misses import Missed
 from cds_service.store.worklist import Chart, NewScreening, Person, Run
 from cds_service.store.worklist_store import WorklistStore
@@ -54,6 +54,7 @@ class TakenRun:
         patients: who were taken.
         entries: by trial and what became of the entry: "new", "changed" (to be looked at), "unchanged", "not found"
             (on the list, but without the trial's disease in this run: to be looked at).
+        moved: of entries that were there before and have another status now, by trial, the one before and that now.
         left: who are on a list, but whose chart the run did not keep: what stands for them stays.
         another: whose id is somebody else's on the worklist, by birth date or gender: they were left alone.
     """
@@ -61,6 +62,7 @@ class TakenRun:
     manifest: Manifest
     patients: int = 0
     entries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moved: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     left: int = 0
     another: int = 0
 
@@ -88,7 +90,7 @@ def take_run(
 
     Raises:
         RequestError: the run is not finished, kept no charts, is damaged, or the rules have changed since.
-        UnavailableError: the store is down; who was taken stays taken.
+        UnavailableError: the store is down; who was taken stays taken, and the message counts them.
     """
     manifest = open_run(folder).manifest
     trials_of(manifest, rules.library)
@@ -97,28 +99,32 @@ def take_run(
     read = _read(folder, manifest, now)
     taking = _Taking(store, rules, manifest, source, now, today, read, _name(folder), _listed(store, manifest, source))
     patients = left = another = 0
-    entries: Counter[tuple[str, str]] = Counter()
+    entries, moved = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
     waiting: list[_Prepared] = []
-    for line, chart in _with_charts(folder):
-        if chart is None:
-            left += line["patient"] in taking.listed
-            entries.update((trial, "not found") for trial in taking.not_found(line))
-            continue
-        if taking.another(chart):
-            another += 1
-            continue
-        waiting.append(taking.prepared(line, chart))
-        if len(waiting) == _TOGETHER:
-            entries.update(taking.take(waiting))
-            patients += len(waiting)
-            tell(patients)
-            waiting = []
-    entries.update(taking.take(waiting))
-    patients += len(waiting)
-    _keep_run(folder, manifest, store, rules, now)
+    try:
+        for line, chart in _with_charts(folder):
+            if chart is None:
+                left += line["patient"] in taking.listed
+                entries.update((trial, "not found") for trial in taking.not_found(line))
+                continue
+            waiting.append(taking.prepared(line, chart))
+            if len(waiting) == _TOGETHER:
+                another += taking.take(waiting, entries, moved)
+                patients += len(waiting)
+                tell(patients)
+                waiting = []
+        another += taking.take(waiting, entries, moved)
+        patients += len(waiting)
+        _keep_run(folder, manifest, store, rules, now)
+    except UnavailableError as why:
+        taken = patients - another
+        raise UnavailableError(
+            f"Only {taken} patients of the run are taken: {why} Take it again for the rest."
+        ) from None
+    patients -= another
     if another:
-        log.warning("one patient id, of no named server, is two people's: the worklist is left alone (%d)", another)
-    return TakenRun(manifest, patients, entries, left, another)
+        log.warning(TWO_PEOPLE, another)
+    return TakenRun(manifest, patients, entries, moved, left, another)
 
 
 def _with_charts(folder: Path) -> Iterator[tuple[dict[str, Any], KeptChart | None]]:
@@ -171,19 +177,27 @@ class _Taking:
     run: str
     listed: Mapping[str, set[str]]
 
-    def take(self, patients: Sequence[_Prepared]) -> Iterator[tuple[str, str]]:
-        """Take patients in one transaction; yield trial and what became of the entry."""
+    def take(
+        self,
+        patients: Sequence[_Prepared],
+        entries: Counter[tuple[str, str]],
+        moved: Counter[tuple[str, str, str]],
+    ) -> int:
+        """Take patients in one transaction, and count what became of the entries; return whose id is another's."""
         found = self.store.take_all(
-            patients, differs=differs, stands=stands, now=self.now, read=self.read, today=self.today
+            patients,
+            differs=differs,
+            stands=stands,
+            contradicts=contradicts,
+            now=self.now,
+            read=self.read,
+            today=self.today,
         )
-        for entries in found:
-            for trial, taken in entries.items():
-                yield trial, taken.became
-
-    def another(self, kept: KeptChart) -> bool:
-        """Say whether the id is somebody else's on the worklist."""
-        known = self.store.person(self.source, kept.patient) if kept.patient in self.listed else None
-        return known is not None and contradicts(known, self._person(kept))
+        for trial, taken in (pair for one in found for pair in one.items()):
+            entries[trial, taken.became] += 1
+            if taken.was not in ("", taken.status):
+                moved[trial, taken.was, taken.status] += 1
+        return sum(bool(screenings) and not one for (_, _, screenings), one in zip(patients, found, strict=True))
 
     def not_found(self, line: Mapping[str, Any]) -> list[str]:
         """Flag who is on lists of trials whose disease the run looked for and did not find; return the trials."""
@@ -195,29 +209,31 @@ class _Taking:
         return self.store.not_found(missed, now=self.now, today=self.today) if looked else []
 
     def _person(self, kept: KeptChart) -> Person:
-        return Person(self.source, kept.patient, kept.names, kept.birth_date, kept.gender)
+        return Person(self.source, kept.patient, kept.names, kept.birth_date, kept.gender, kept.number)
 
     def prepared(self, line: Mapping[str, Any], kept: KeptChart) -> _Prepared:
         """Return what is to be taken of a patient."""
         known = self.listed.get(kept.patient, set())
-        attested = self._attested(kept.patient) if known else ()
+        recall = recalled(self.store, self.source, kept.patient, self.manifest.as_of) if known else Recalled()
+        if self.manifest.anchor is not None:
+            recall = replace(recall, anchors={})  # the run names the day for all
         outcomes = self._outcomes(line)
         told = {one["trial"]: one for one in line["results"]}
         unread = line.get("unread") or {}
-        # Judged again: with what people attested, and where the trigger fails now of a trial that has the patient.
-        if attested or not known <= {one.trial.id for one in outcomes}:
-            outcome = self.rules.judge(
+        # Judged again: with what people attested, for the first dose that was planned, and where the trigger fails now
+        # of a trial that has the patient.
+        if recall.attested or recall.anchors or not known <= {one.trial.id for one in outcomes}:
+            outcome = recall.judging(self.rules).judge(
                 unpack(kept.body),
                 self.rules.library,
                 as_of=self.manifest.as_of,
                 anchor=self.manifest.anchor,
                 trials=list(self.manifest.digests),
-                attested=attested,
             )
             told, unread = {one["trial"]: one for one in outcome.to_json()["results"]}, outcome.unread
             outcomes = outcome.trials
         chosen = sorted(one.trial.id for one in outcomes if belongs(one, known))
-        screenings = [self._screening(told[name], kept, attested, unread) for name in chosen]
+        screenings = [self._screening(told[name], kept, recall, unread) for name in chosen]
         return self._person(kept), Chart(kept.fingerprint, kept.body), screenings
 
     def _outcomes(self, line: Mapping[str, Any]) -> tuple[TrialOutcome, ...]:
@@ -225,23 +241,19 @@ class _Taking:
         trials = {name: self.rules.library.trials[name] for name in self.manifest.digests}
         return patient_outcome(line, self.rules.library, "en", trials).trials
 
-    def _attested(self, patient: str) -> tuple[Attestation, ...]:
-        found = self.store.attestations(self.source, patient, self.manifest.as_of)
-        return tuple(one for some in found.values() for one in some)
-
     def _screening(
         self,
         result: Mapping[str, Any],
         kept: KeptChart,
-        attested: tuple[Attestation, ...],
+        recall: Recalled,
         unread: Mapping[str, str],
     ) -> NewScreening:
         return screening_of(
             result,
             patient=kept.patient,
             as_of=self.manifest.as_of,
-            anchor=self.manifest.anchor,
-            attested=attested,
+            anchor=recall.anchors.get(str(result["trial"]), self.manifest.anchor),
+            attested=recall.attested,
             fingerprint=kept.fingerprint,
             unread=unread,
             site=self.manifest.site,
