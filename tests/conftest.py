@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rules_read_once
 from canary import fail_if_told, nothing_is_told
 from hypothesis import HealthCheck, settings
 from sandboxes.chosen import chosen
 
 __all__ = ["nothing_is_told"]  # a fixture
+
+rules_read_once.install()
 
 # The terminal's language is English in every test that asks for no other, whatever that of whoever runs them.
 os.environ["LC_ALL"] = "C.UTF-8"
@@ -21,7 +24,7 @@ os.environ.pop("CDS_LANGUAGE", None)
 IN_CI = os.environ.get("CI") == "true"
 
 settings.register_profile("dev", deadline=None, max_examples=50)
-settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)  # `make fuzz`: 500
 settings.register_profile(
     "fuzz",
     deadline=None,
@@ -60,6 +63,7 @@ MARKS = {
             "test_trials_yaml_text.py",
             "test_tables.py",
             "test_synth_truth.py",
+            "test_no_english_left.py",
         ),
         "slow",
     ),
@@ -69,7 +73,42 @@ MARKS = {
 
 
 # `make test` runs two processes, each a file at a time. What takes long comes first, lest one waits for the other.
-LONGEST = ("test_same_verdicts.py", "test_spark.py", "test_charts.py", "test_search_by_post.py", "test_suite.py")
+LONGEST = (
+    "test_same_verdicts.py",
+    "test_ours.py",
+    "test_simulator_page.py",
+    "test_suite.py",
+    "test_charts.py",
+    "test_disk_full.py",
+    "test_fault_law.py",
+    "test_openapi.py",
+    "test_spark.py",
+    "test_faults.py",
+    "test_keyboard_and_access.py",
+    "test_worklist_store.py",
+    "test_worklist_laws.py",
+    "test_kills.py",
+    "test_jobs.py",
+    "test_canary.py",
+    "test_entry_page.py",
+    "test_worklist_pages.py",
+    "test_held_rules.py",
+)
+# HAPI takes 20 s of both processors to start: the files that ask for it run in one process.
+WITH_HAPI = ("test_same_verdicts.py", "test_search_by_post.py", "test_doctor.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares a server, otherwise a file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "tests/servers" if file.endswith(WITH_HAPI) else file
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

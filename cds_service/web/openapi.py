@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +21,14 @@ _ERROR: Final = {"$ref": "#/components/responses/error"}
 def routes(services: Services) -> Blueprint:
     """Return the description's address; it holds nothing of a patient and no token is asked for."""
     blueprint = Blueprint("openapi", __name__)
-    written = describe(services.settings)
+
+    @cache  # when first asked for: reading the YAML is nine tenths of the making of an app
+    def written() -> dict[str, Any]:
+        return describe(services.settings)
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        return answer(written)
+        return answer(written())
 
     return blueprint
 

@@ -307,7 +307,13 @@ def test_ctrl_c_stops_it_cleanly_and_says_how_to_go_on(
     lines = [one for n in range(200) for one in renamed(example("stale-bilirubin"), "stale-bilirubin", f"p{n}")]
     folder, out = write(tmp_path / "in", by_type(lines)), tmp_path / "run"
     options = ["--ndjson", str(folder), "--out", str(out), "--as-of", "2026-03-01", "--workers", "2", "--format", "-"]
-    process = subprocess.Popen([*CLI, "prescreen", *options], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [*CLI, "prescreen", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )
     until = time.monotonic() + 60
     while not list(out.glob("work/part-*.json")) and time.monotonic() < until:
         time.sleep(0.01)

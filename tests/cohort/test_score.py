@@ -248,3 +248,7 @@ def test_a_run_of_the_command_is_right(tmp_path):
     assert done.exit_code == 0, done.output
     done = runner.invoke(main, ["score", run, out])
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "nothing wrong")
+    other = str(tmp_path / "other")
+    assert runner.invoke(main, [*made[:3], "--seed", "5", *made[5:7], "--out", other, "--grouped"]).exit_code == 0
+    done = runner.invoke(main, ["score", run, other])
+    assert (done.exit_code, "another population" in done.output) == (2, True)

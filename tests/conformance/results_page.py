@@ -41,8 +41,9 @@ Any service can be checked so, from outside:
 The command plays the EHR and its FHIR server. It sends right and wrong calls, and feedback on the cards it gets: use a
 test system. With `--patient BUNDLE.json` it opens a chart of your own, so that there are cards to look at;
 `--client epic` adds what that product asks for; with `--issuer-key KEY.pem` it signs its calls. The exit code is 0 when
-no check of level M fails. Why it is our own: [0015](adr/0015-own-conformance-suite.md). Each check is shown to fail on
-a service with just that fault (`tests/conformance/planted_faults.py`)."""
+no check of level M fails, 3 when nobody answers there. Why it is our own:
+[0015](adr/0015-own-conformance-suite.md). Each check is shown to fail on a service with just that fault
+(`tests/conformance/planted_faults.py`)."""
 
 
 @dataclass(frozen=True)

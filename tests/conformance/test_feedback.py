@@ -85,6 +85,15 @@ def test_an_accepted_suggestion(client: FlaskClient, built: Services) -> None:
     assert client.post(HOOK_URL, json=hook()).get_json()["cards"]
 
 
+def test_the_log_counts_items_in_english(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    told = item(card_of(client), "accepted")
+    with caplog.at_level(logging.INFO, "cds_service"):
+        tell(client, told)
+        tell(client, told, told)
+    assert "feedback: 1 item, 1 new, 0 on cards" in caplog.text
+    assert "feedback: 2 items, 0 new, 0 on cards" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("reason", "kept"),
     [

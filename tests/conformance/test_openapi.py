@@ -65,6 +65,17 @@ def test_it_is_served_and_says_nothing_of_a_patient(client):
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
+def test_it_is_read_when_it_is_first_asked_for_and_once(monkeypatch):
+    """Reading the YAML takes longer than all else of an app; few ask for it."""
+    asked = []
+    monkeypatch.setattr("cds_service.web.openapi.describe", lambda given: asked.append(given) or describe(given))
+    client = create_app(services()[0]).test_client()
+    assert asked == []
+    first, second = client.get("/openapi.json"), client.get("/openapi.json")
+    assert first.data == second.data
+    assert len(asked) == 1
+
+
 def test_it_describes_the_routes():
     described = {
         (method.upper(), path)

@@ -4,13 +4,13 @@ What is awkward about it is told in docs/servers.md. It keeps everything in memo
 """
 
 import json
-import select
 import shutil
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from child_server import ChildServer
 
 from cds_service.cli.fhir_server import as_transaction
 from cds_service.errors import ConfigError
@@ -19,7 +19,6 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 _SHIM = Path(__file__).parent / "medplum" / "server.mjs"
 _INSTALLED = _CHECKOUT / ".medplum"
 _START_SECONDS = 60.0  # 2 s when measured: it reads all of R4's definitions first
-_STOP_SECONDS = 5.0
 _REQUEST_SECONDS = 60.0
 
 # Our own answers only: an environment's HTTP proxy has no business between us and 127.0.0.1.
@@ -39,50 +38,19 @@ def find_medplum() -> Path:
     return _INSTALLED
 
 
-class MedplumServer:
-    """A FHIR R4 server on a free loopback port, empty at the start and gone at the end.
+class MedplumServer(ChildServer):
+    """Medplum: see `ChildServer`. It stores whatever it is given."""
 
-    Use it as a context manager, or call `start` and `stop`. It asks for no token and stores whatever it is given.
-    """
+    called, made_by, path, start_seconds = "Medplum", "make medplum", "/fhir/R4", _START_SECONDS
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._base_url = ""
-
-    @property
-    def base_url(self) -> str:
-        """The FHIR base, such as `http://127.0.0.1:41234/fhir/R4`, without a slash at the end."""
-        if not self._base_url:
-            raise ConfigError("The Medplum server is not running.")
-        return self._base_url
-
-    def start(self) -> Self:
-        """Start the server and wait for its port.
+    def command(self) -> list[str]:
+        """Return what runs it.
 
         Raises:
-            ConfigError: it is not installed, or does not come up.
+            ConfigError: it is not installed.
         """
-        if self._process is not None:
-            return self
         folder = find_medplum()
-        self._process = subprocess.Popen(
-            [str(shutil.which("node")), str(_SHIM), str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self._process.stdout is not None
-        try:
-            ready, _, _ = select.select([self._process.stdout], [], [], _START_SECONDS)
-            port = self._process.stdout.readline().strip() if ready else b""
-        except BaseException:  # Ctrl-C while waiting: leave no process behind
-            self.stop()
-            raise
-        if not port:
-            self.stop()
-            raise ConfigError("The Medplum server did not start; run `make medplum` anew.")
-        self._base_url = f"http://127.0.0.1:{int(port)}/fhir/R4"
-        return self
+        return [str(shutil.which("node")), str(_SHIM), str(folder)]
 
     def load(self, bundle: dict[str, Any]) -> None:
         """Store every resource of a Bundle, each under its own id where it has one.
@@ -115,24 +83,3 @@ class MedplumServer:
         refused = [entry["response"]["status"] for entry in entries if not entry["response"]["status"].startswith("2")]
         if refused:
             raise ConfigError(f"The Medplum server refused {len(refused)} entries: HTTP {', '.join(set(refused))}.")
-
-    def stop(self) -> None:
-        """Stop the server. Doing it twice is harmless."""
-        process, self._process = self._process, None
-        self._base_url = ""
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

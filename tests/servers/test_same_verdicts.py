@@ -5,13 +5,13 @@ Besides our examples and published patients, a sample of the charts of tests/cha
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from loading import Stored, store
 from samples import Sample, published, sampled_charts, stories, subject_elsewhere
-from under_test import SERVERS, installed_or_skip
+from under_test import SERVERS, ServerUnderTest
 
 from cds_service.bootstrap import build, load_rules
 from cds_service.gather.bundle import read_bundle
@@ -38,18 +38,10 @@ SEARCHED = {code for search in RULES.plan.searches for code in search.codes}
 LOADED: dict[tuple[str, int], Stored] = {}
 
 
-@pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The server named by the test's parameter, started once."""
-    if request.param == "hapi":
-        yield request.getfixturevalue("hapi_server")
-        return
-    installed_or_skip(request.param)
-    running = SERVERS[request.param][0]().start()
-    try:
-        yield running
-    finally:
-        running.stop()
+@pytest.fixture
+def server(request: pytest.FixtureRequest, started: Callable[[str], ServerUnderTest]) -> ServerUnderTest:
+    """The server named by the test's parameter."""
+    return started(request.param)
 
 
 def each(samples: Sequence[Any], medplum: Sequence[Any]) -> pytest.MarkDecorator:

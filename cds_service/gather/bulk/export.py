@@ -21,7 +21,7 @@ from cds_service.gather.bulk.export_files import Fetched, fetch_files
 from cds_service.gather.bulk.export_http import CALL_SECONDS, ExportServer
 from cds_service.gather.bulk.export_manifest import Manifest
 from cds_service.gather.bulk.export_poll import ExportGoneError, Patience, Tell, begin, wait_for
-from cds_service.gather.bulk.export_state import EXPORT_FILE, State, write_whole
+from cds_service.gather.bulk.export_state import EXPORT_FILE, State, write_down
 from cds_service.gather.smart_scopes import KINDS
 
 log = logging.getLogger("cds_service.gather")
@@ -174,7 +174,7 @@ def _write(folder: Path, manifest: Manifest, fetched: Fetched, types: tuple[str,
         "deleted": sorted(fetched.deleted),
         "issues": dict(sorted(fetched.issues.items())),
     }
-    write_whole(folder / EXPORT_FILE, json.dumps(body, indent=1).encode() + b"\n")
+    write_down(folder / EXPORT_FILE, json.dumps(body, indent=1).encode() + b"\n")
     return _told(body)
 
 

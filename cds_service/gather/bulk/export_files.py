@@ -12,7 +12,8 @@ from typing import Any, Final
 from cds_service.gather.bulk.export_http import ExportServer
 from cds_service.gather.bulk.export_manifest import Item, Manifest
 from cds_service.gather.bulk.export_poll import ExportGoneError, Patience, Tell
-from cds_service.gather.bulk.export_state import Kept, State, address_of, open_private, rename
+from cds_service.gather.bulk.export_state import Kept, State, address_of
+from cds_service.gather.bulk.whole_file import open_private, rename
 
 FILE_PATIENCE: Final = 900.0  # for a server that answers "busy" for one file
 _GONE: Final = frozenset([403, 404, 410])  # object stores answer 403 when an address has run out

@@ -11,13 +11,13 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from cds_service.errors import ConfigError
 from cds_service.gather.bulk.export_manifest import Item
+from cds_service.gather.bulk.whole_file import write_whole
 
 EXPORT_FILE: Final = "export.json"
 STATE_FILE: Final = "export-state.json"
@@ -104,7 +104,7 @@ class State:
             "kept": kept,
             "finished": self.finished,
         }
-        write_whole(self.folder / STATE_FILE, json.dumps(body).encode())
+        write_down(self.folder / STATE_FILE, json.dumps(body).encode())
 
     def has(self, item: Item, transaction_time: str) -> Kept | None:
         """Return a file that is here whole, of the same moment."""
@@ -132,38 +132,16 @@ def address_of(item: Item) -> str:
     return hashlib.sha256(item.url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that only we may read, so that there is never half of it.
+def write_down(path: Path, data: bytes) -> None:
+    """Write a file of the export, whole or not at all.
 
     Raises:
         ConfigError: the disk does not take it.
     """
-    part = path.with_name(f"{path.name}.part")
     try:
-        with open_private(part) as file:
-            file.write(data)
-        rename(part, path)
+        write_whole(path, data, "part")
     except OSError as error:
         raise ConfigError(f"The export cannot be written: {error.strerror}. Make room and run it again.") from None
-
-
-@contextmanager
-def open_private(path: Path) -> Iterator[BinaryIO]:
-    """Write a file anew that only we may read; it is on the disk when this ends."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def rename(part: Path, path: Path) -> None:
-    """Give a finished file its name, and see that the folder remembers."""
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _ours(folder: Path) -> Iterator[str]:

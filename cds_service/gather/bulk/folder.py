@@ -106,7 +106,7 @@ def ndjson_folder(path: Path) -> Folder:
     export = _Export.read(path)
     found = [
         SourceFile(name, size, stamp, export.types.get(name) or _type_in(name), export.counts.get(name))
-        for name, size, stamp in _files(path, _LINES)
+        for name, size, stamp in _files(path, _LINES, "--ndjson")
         if name not in export.aside
     ]
     if not found:
@@ -122,15 +122,15 @@ def bundle_folder(path: Path) -> Folder:
     Raises:
         RequestError: there is no such folder, or no ``.json`` file in it.
     """
-    found = tuple(SourceFile(name, size, stamp) for name, size, stamp in _files(path, (".json",)))
+    found = tuple(SourceFile(name, size, stamp) for name, size, stamp in _files(path, (".json",), "--bundles"))
     if not found:
         raise RequestError("The folder holds no .json file.", field="--bundles")
     return Folder(path, found)
 
 
-def _files(path: Path, endings: tuple[str, ...]) -> Iterator[tuple[str, int, int]]:
+def _files(path: Path, endings: tuple[str, ...], option: str) -> Iterator[tuple[str, int, int]]:
     if not path.is_dir():
-        raise RequestError("There is no such folder.", field="SOURCE")
+        raise RequestError("There is no such folder.", field=option)
     found = []
     for file in path.rglob("*"):
         name = file.relative_to(path).as_posix()

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from cds_service.gather.bulk.whole_file import write_whole
+
 _HEAD: Final = struct.Struct("<BHIIQ")
 _MOST_WAITING: Final = 48 * 2**20
 
@@ -156,18 +158,3 @@ class SortedFile:
                     key = file.read(name).decode("utf-8", "surrogatepass")
                     yield Stored(Kind(kind), key, segment, line, file.read(length))
                     left -= _HEAD.size + name + length
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that only we may read, so that there is never half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

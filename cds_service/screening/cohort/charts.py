@@ -17,7 +17,7 @@ from typing import Final
 from cds_service.errors import RequestError
 from cds_service.evaluation.outcome import PatientOutcome, Verdict
 from cds_service.facts.record import Record
-from cds_service.gather.person_names import names_of
+from cds_service.gather.person_names import names_of, number_of
 from cds_service.gather.snapshot import pack
 from cds_service.present.cohort.ranking import trigger_of
 from cds_service.present.json_text import to_json
@@ -36,6 +36,7 @@ class KeptChart:
         names: of the person, official first.
         birth_date: as recorded; "" for none.
         gender: as recorded; "" for none.
+        number: of the medical record; "" for none.
     """
 
     patient: str
@@ -44,6 +45,7 @@ class KeptChart:
     names: tuple[str, ...]
     birth_date: str
     gender: str
+    number: str
 
     def __repr__(self) -> str:
         """Show nothing of the person."""
@@ -65,6 +67,7 @@ def kept_chart(record: Record) -> KeptChart:
         names_of(body),
         _text(body.get("birthDate")),
         _text(body.get("gender")),
+        number_of(body),
     )
 
 
@@ -77,6 +80,7 @@ def chart_line(chart: KeptChart) -> str:
             "names": list(chart.names),
             "birth_date": chart.birth_date,
             "gender": chart.gender,
+            "number": chart.number,
             "chart": base64.b64encode(chart.body).decode("ascii"),
         }
     )
@@ -107,6 +111,7 @@ def _chart(line: str) -> KeptChart:
         tuple(str(one) for one in body["names"]),
         str(body["birth_date"]),
         str(body["gender"]),
+        str(body.get("number", "")),  # runs of older versions have none
     )
 
 

@@ -23,7 +23,8 @@ from cds_service.engines.local import Local
 from cds_service.engines.spark import Spark
 from cds_service.errors import UnavailableError
 from cds_service.gather.bulk.pieces import Piece
-from cds_service.gather.bulk.sorted_file import SortedFile, SortedWriter, write_whole
+from cds_service.gather.bulk.sorted_file import SortedFile, SortedWriter
+from cds_service.gather.bulk.whole_file import write_whole
 from cds_service.screening.cohort.earlier import sort_earlier
 from cds_service.screening.cohort.judged import Task, rules_for, trials_of
 from cds_service.screening.cohort.plan import make_plan

@@ -22,7 +22,8 @@ from typing import Any, Final
 
 from cds_service.errors import UnavailableError
 from cds_service.gather.bulk.drugs import Drugs
-from cds_service.gather.bulk.sorted_file import SortedFile, write_whole
+from cds_service.gather.bulk.sorted_file import SortedFile
+from cds_service.gather.bulk.whole_file import write_whole
 from cds_service.present.json_text import to_json
 from cds_service.screening.cohort.part import patient_in
 from cds_service.screening.cohort.plan import lines_by_file

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cds_service.errors import ConfigError, RequestError
-from cds_service.gather.bulk.sorted_file import write_whole
+from cds_service.gather.bulk.whole_file import write_whole
 from cds_service.present.json_text import to_json
 from cds_service.screening.cohort.charts import CHARTS
 

@@ -12,7 +12,8 @@ from cds_service.errors import GatherError
 from cds_service.evaluation.judge import needed_codes
 from cds_service.facts.record import Record
 from cds_service.gather.bulk.server import Reach, every_patient, in_reach, patients_with, read_patient
-from cds_service.gather.bulk.sorted_file import Kind, SortedFile, SortedWriter, write_whole
+from cds_service.gather.bulk.sorted_file import Kind, SortedFile, SortedWriter
+from cds_service.gather.bulk.whole_file import write_whole
 from cds_service.gather.plan import make_plan
 from cds_service.gather.transport import NO_CONNECTION
 from cds_service.present.json_text import to_json

@@ -15,8 +15,9 @@ from typing import Any
 from cds_service.errors import UnavailableError
 from cds_service.gather.bulk.drugs import Drugs
 from cds_service.gather.bulk.pieces import Piece
-from cds_service.gather.bulk.sorted_file import SortedFile, SortedWriter, write_whole
+from cds_service.gather.bulk.sorted_file import SortedFile, SortedWriter
 from cds_service.gather.bulk.sorting import sort_bundles, sort_ndjson
+from cds_service.gather.bulk.whole_file import write_whole
 from cds_service.screening.cohort.judged import Task, judge_of, rules_for
 from cds_service.screening.cohort.part import JudgedPart, judge_part
 
