@@ -13,6 +13,7 @@ import click
 
 from cds_service.cli import main
 from cds_service.cli.chinese_help import paragraphs
+from cds_service.conformance.catalogue import CATALOGUE
 from cds_service.screening.doctor.sandboxes import sandboxes
 
 ROOT = Path(__file__).resolve().parents[1] / "cds_service"
@@ -23,8 +24,14 @@ ERRORS = ("ConfigError", "RequestError", "GatherError", "UnavailableError", "hea
 COMPLAINTS = ("Complaint", "complain", "LogicError")
 NOT_ON_A_TERMINAL = ("web/", "wsgi.py")
 # Here every text with a blank is a sentence for people, but:
-TOLD_WHOLE = ("screening/doctor/", "trials/", "screening/case_runner.py", "screening/limit_cases.py", "synth/score.py")
+TOLD_WHOLE = (
+    *("screening/doctor/", "trials/", "screening/case_runner.py", "screening/limit_cases.py", "synth/tally.py"),
+    "conformance/",
+)
 OTHERWISE = ("trials/compare.py", "trials/explained.py", "trials/plain.py")
+# Published texts and what a run sends as they stand; the titles of the checks are taken one by one.
+WRITTEN = ("chart", "catalogue", "hooks", "report", "requirements", "session", "tokens")
+OTHERWISE += tuple(f"conformance/{name}.py" for name in WRITTEN)
 NO_SENTENCES = set(
     """\
 HTTP 400
@@ -41,7 +48,21 @@ does not know
 nothing maps: \n\
 unit of \n\
 ([0-9]{{1,4}}) d
-review: pending""".splitlines()
+review: pending
+SMART 1
+SMART 2
+patient/Patient.read patient/Observation.read
+patient/Patient.rs patient/Observation.rs?category=laboratory
+application/json; charset=utf-8
+Patient preference
+Seen at the tumour board.
+the record system did not answer
+Bearer {token}
+Content-Type: {kind}
+OPTIONS {value}
+GET {discovery}
+GET /cds-services
+{{{{"{canary}": }}}}""".splitlines()
 )
 # Put together from parts, or written by pydantic.
 ELSEWHERE = """\
@@ -55,6 +76,7 @@ cannot be read ({strerror})
 {where} is not JSON; run prescreen again
 {where} is not a patient's result; run prescreen again
 a base URL has no query
+accepted
 a URL holds no blanks, backslashes or control characters
 an absolute http or https URL without user information is needed
 no host name
@@ -69,8 +91,6 @@ holds NaN or Infinity, which are not JSON
 holds an object with the same key twice
 the disk does not take it
 {name}; Spark's own log says more
-trial is not among the rules any more
-chart is not kept any more
 There is something called {name}; a copy never takes its place.
 The copy cannot be written
 every id once
@@ -89,7 +109,6 @@ a valid number, unable to parse string as a number
 a valid boolean, unable to interpret input
 a valid string
 Value error, {why}
-Extra inputs are not permitted
 Input should be a valid tuple
 String should match pattern '{pattern}'
 {one} or {other}
@@ -143,10 +162,9 @@ contacted
 consented
 enrolled
 declined
-not-suitable
-changed
-unchanged""".splitlines()
+not-suitable""".splitlines()
 OF_THE_SYSTEM = [os.strerror(number) for number in (EACCES, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS)]
+OF_CHECKS = [check.title for check in CATALOGUE.values()]
 OF_SANDBOXES = [text for one in sandboxes().values() for text in (one.title, *one.quirks)]
 
 
@@ -178,7 +196,7 @@ def help_texts() -> set[str]:
 
 def sentences() -> dict[str, str]:
     """Return what errors, complaints and findings say, as templates, each with its file."""
-    found = dict.fromkeys((*ELSEWHERE, *OF_THE_SYSTEM, *OF_SANDBOXES), "elsewhere")
+    found = dict.fromkeys((*ELSEWHERE, *OF_THE_SYSTEM, *OF_SANDBOXES, *OF_CHECKS), "elsewhere")
     for path in sorted(ROOT.rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         if not name.startswith(NOT_ON_A_TERMINAL):

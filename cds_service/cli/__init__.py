@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from cds_service import __version__
-from cds_service.cli.tongue import terminal_language, told
+from cds_service.cli.tongue import terminal, terminal_language, told
 from cds_service.errors import CdsServiceError, RequestError
 
 # Loaded when asked for, so that `--help` and `evaluate` do not wait for the web parts.
@@ -34,6 +34,9 @@ _COMMANDS: Final = (
     "why-not",
     "worklist",
 )
+
+STOPPED: Final = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 class Commands(click.Group):
@@ -74,6 +77,9 @@ class Commands(click.Group):
         except CdsServiceError as error:
             click.echo(_line(error), err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(terminal().t("Stopped."), err=True)
+            ctx.exit(STOPPED)
 
 
 def _module(name: str) -> str:

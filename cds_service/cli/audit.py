@@ -7,7 +7,7 @@ import click
 from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
-from cds_service.store import Store, open_store
+from cds_service.store import Store, read_store
 
 
 @click.group()
@@ -26,10 +26,7 @@ def verify(ctx: click.Context, url: str | None, last: str | None) -> None:
 
     Rows cut off at the end show only against a NUMBER:DIGEST that was kept elsewhere: this command and backup print it.
     """
-    chosen = url or load_settings().store
-    if chosen == "sqlite://":
-        raise ConfigError("Setting store: the database in memory belongs to a running service; name another (--store).")
-    store = open_store(chosen, create=False)
+    store = read_store(url or load_settings().store)
     try:
         bad = store.worklist.verify_audit()
         number, digest = store.worklist.audit_tip()

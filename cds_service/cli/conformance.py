@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from cds_service.cli.conformance_told import as_text
 from cds_service.conformance.chart import BUILT_IN, Chart
-from cds_service.conformance.report import as_json, as_text, passed
+from cds_service.conformance.report import as_json, passed
 from cds_service.conformance.suite import CLIENTS, ORIGIN, Client, Run, check
 from cds_service.conformance.tokens import Signer, read_key
 from cds_service.conformance.wire import read_strict
@@ -53,7 +54,7 @@ def conformance(
     """Check the CDS Hooks service whose discovery is at URL/cds-services.
 
     It is sent right and wrong calls, and feedback on the cards it shows: use a test system. The exit code is 0 when no
-    requirement of level M is broken, else 1.
+    requirement of level M is broken, 3 when nobody answers there, else 1.
     """
     run = Run(
         url,

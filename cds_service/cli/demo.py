@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -16,7 +17,7 @@ from cds_service.bootstrap import build
 from cds_service.cli.demo_ehr import DemoEhr, prefetch_of
 from cds_service.cli.demo_print import Printer
 from cds_service.cli.demo_worklist import fill_worklist
-from cds_service.cli.fhir_server import DemoFhirServer
+from cds_service.cli.fhir_server import USUAL_PORT, DemoFhirServer
 from cds_service.cli.listening import in_background, listening, stop_on_sigterm
 from cds_service.cli.tongue import terminal
 from cds_service.errors import ConfigError
@@ -39,6 +40,15 @@ _SCENES: Final = (
 def demo(once: bool) -> None:
     """Start a FHIR server with example patients and the service, open three charts as an EHR would, fill a worklist."""
     stop_on_sigterm()
+    try:
+        _show(once=once)
+    except KeyboardInterrupt:
+        if once:
+            raise
+        click.echo(terminal().t("Stopped."))  # as it says it is: no failure, wherever it was
+
+
+def _show(*, once: bool) -> None:
     stories = _stories()
     # The day that the stories were written for: on any later one their results are too old.
     as_of = stories[_SCENES[0][0]].as_of
@@ -63,13 +73,16 @@ def demo(once: bool) -> None:
         base = f"http://127.0.0.1:{server.port}"
         printer = Printer(Console(highlight=False))
         printer.start(base, fhir.base_url, len(stories), as_of)
+        if urlsplit(fhir.base_url).port != USUAL_PORT:
+            printer.other_port(USUAL_PORT, fhir.base_url)
         _play(DemoEhr(base, fhir.base_url), printer, stories)
         printer.prescreening()
         clinic = fill_worklist(services)
         if not once:
             printer.next_steps(base, fhir.base_url)
-        printer.worklist(base, clinic)
+        printer.clinic(clinic)
         if not once:
+            printer.worklist(base, clinic)
             _wait(printer.waiting)
 
 
@@ -104,8 +117,5 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 def _wait(tell: Callable[[], None]) -> None:
     tell()
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        click.echo(terminal().t("Stopped."))
+    while True:
+        time.sleep(3600)

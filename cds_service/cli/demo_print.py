@@ -41,6 +41,13 @@ class Printer:
         for line in lines:
             self.console.print(line, soft_wrap=True)
 
+    def other_port(self, usual: int, fhir: str) -> None:
+        """Say that examples which name the usual port do not reach this FHIR server."""
+        told = terminal().t(
+            "Port {port} is taken: examples whose fhirServer has it need {fhir} instead.", port=str(usual), fhir=fhir
+        )
+        self.console.print(told, soft_wrap=True)
+
     def discovery(self, service: Mapping[str, Any]) -> None:
         """Show what discovery answered."""
         found = terminal().t(
@@ -80,16 +87,20 @@ class Printer:
         self.console.print()
         self.console.rule(terminal().t("A clinic: made-up patients, prescreened"), align="left")
 
+    def clinic(self, clinic: Clinic) -> None:
+        """Say what came of the clinic."""
+        told = terminal().t(
+            "{patients} prescreened, {listed} of them on the list of {trial}.",
+            patients=clinic.patients,
+            listed=clinic.listed,
+            trial=clinic.trial,
+        )
+        self._lines([told])
+
     def worklist(self, service: str, clinic: Clinic) -> None:
         """Say where people work."""
         t = terminal().t
         lines = [
-            t(
-                "{patients} prescreened, {listed} of them on the list of {trial}.",
-                patients=clinic.patients,
-                listed=clinic.listed,
-                trial=clinic.trial,
-            ),
             "",
             t("In a browser:"),
             t("  the worklist            {url}", url=f"{service}/worklist/trials/{clinic.trial}"),

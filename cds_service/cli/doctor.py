@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 from pydantic import ValidationError
 
-from cds_service.bootstrap import load_rules, reach, utc_now
+from cds_service.bootstrap import load_rules, local, reach, utc_now
 from cds_service.cli.evaluate import read_day
 from cds_service.cli.tongue import heard, terminal, terminal_language
 from cds_service.cli.wide import columns, filled, padded
@@ -71,7 +71,7 @@ def doctor(
         reach(server, settings),
         rules,
         patient_id=patient,
-        as_of=day or now.date(),
+        as_of=day or local(settings, now).date(),
         now=now.timestamp(),
         gather_seconds=settings.gather_seconds,
     )
@@ -132,7 +132,7 @@ def _same(url: str, origin: Origin) -> bool:
 def _introduce(profile: Sandbox) -> None:
     t = terminal().t
     tried = t("tried") if profile.tried else t("not tried yet by us")
-    click.echo(f"{heard(profile.title)} ({tried}; {profile.source})")
+    click.echo(t("{title} ({tried}; {source})", title=heard(profile.title), tried=tried, source=profile.source))
     for quirk in profile.quirks:
         click.echo(filled(heard(quirk), _WIDTH, "  - ", "    "))
     click.echo()

@@ -9,18 +9,20 @@ from typing import Any, Final
 import click
 
 from cds_service.bootstrap import utc_now
-from cds_service.cli.tongue import terminal
+from cds_service.cli.tongue import terminal, terminal_language
 from cds_service.errors import ConfigError
 from cds_service.facts.phrase import say
 from cds_service.gather.origin import Origin
 from cds_service.present.json_text import to_json
+from cds_service.present.overrides import reason_words
 from cds_service.screening.memory import tenant_key
 from cds_service.screening.muting import Lifts, mute_of
 from cds_service.settings import load_settings
-from cds_service.store import Count, Override, Store, open_store, patient_key
+from cds_service.store import Count, Kind, Override, Store, open_store, patient_key, read_store
 
 _STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
 _NO_REASON: Final = say("no reason given")
+_KINDS: Final = {Kind.CANDIDATE.value: say("candidate"), Kind.CONFLICT.value: say("treatment conflict")}
 
 
 @click.group()
@@ -33,7 +35,7 @@ def feedback() -> None:
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def report(url: str | None, shape: str) -> None:
     """Count cards, acceptances and overrides for each trial and service; no patient is named."""
-    store = _open(url)
+    store = read_store(url or load_settings().store)
     counts, silenced = store.counts(), _silenced(store.overrides())
     if shape == "json":
         click.echo(to_json(_json(counts, silenced), indent=2))
@@ -99,6 +101,13 @@ def _silenced(overrides: Iterable[Override]) -> dict[str, dict[str, int]]:
     }
 
 
+def _reason(code: str) -> str:
+    """Return the code, as programs know it; for a reader of another language the words that cards have for it."""
+    if not code:
+        return _NO_REASON
+    return code if terminal_language() == "en" else reason_words(code)
+
+
 def _json(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> dict[str, Any]:
     return {
         "cards": [
@@ -126,7 +135,7 @@ def _text(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> Itera
     for one in counts:
         accepted, overridden = f"{one.accepted:>6}", f"{sum(one.overridden.values()):>6}"
         lines = [
-            f"{one.trial}  {one.service}  ({one.kind})",
+            f"{one.trial}  {one.service}  ({t(_KINDS.get(one.kind, one.kind))})",
             t("  {count} sent", count=f"{one.sent:>6}"),
             t("  {count} accepted, {taken} suggestions in all", count=accepted, taken=one.taken)
             if one.taken
@@ -135,7 +144,7 @@ def _text(counts: Sequence[Count], silenced: dict[str, dict[str, int]]) -> Itera
             if one.commented
             else t("  {count} overridden", count=overridden),
             *(
-                t("  {count} {reason}", count=f"{number:>12}", reason=reason or _NO_REASON)
+                t("  {count} {reason}", count=f"{number:>12}", reason=_reason(reason))
                 for reason, number in one.overridden.items()
             ),
             t("  {count} no feedback (seen or not is not known)", count=f"{one.without_feedback:>6}"),

@@ -5,14 +5,47 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from cds_service.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+_ANSWER: Final = "cds_service.answer"
+
+
+class _Closed:
+    """An answer that is closed once, whoever asks for it."""
+
+    def __init__(self, answer: Iterable[bytes]) -> None:
+        self._answer = answer
+        self._open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        close = getattr(self._answer, "close", None)
+        if self._open and close is not None:
+            self._open = False
+            close()
+
+
+def _remembered(app: WSGIApplication) -> WSGIApplication:
+    """Let the handler of a request know the answer: a browser that goes away leaves it open otherwise."""
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[_ANSWER] = answer = _Closed(app(environ, start_response))
+        return answer
+
+    return call
 
 
 class _Quiet(WSGIRequestHandler):
@@ -23,6 +56,12 @@ class _Quiet(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
+
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        # werkzeug looks for what is left to read before it closes the answer, and a reset connection ends it there:
+        # a file of ours stayed open until it was collected.
+        if environ is not None and _ANSWER in environ:
+            environ[_ANSWER].close()
 
 
 @contextmanager
@@ -47,7 +86,9 @@ def listening(app: Flask, host: str, port: int) -> Iterator[BaseWSGIServer]:
                 f"Port {port} of {host} cannot be used ({error.strerror}); choose another with --port."
             ) from None
         door.listen(128)
-        server = make_server(host, door.getsockname()[1], app, threaded=True, request_handler=_Quiet, fd=door.fileno())
+        server = make_server(
+            host, door.getsockname()[1], _remembered(app), threaded=True, request_handler=_Quiet, fd=door.fileno()
+        )
         try:
             yield server
         finally:

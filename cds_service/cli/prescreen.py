@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 import click
 
-from cds_service.bootstrap import exporting, reach
+from cds_service.bootstrap import exporting, reach, today
+from cds_service.cli import STOPPED
 from cds_service.cli.doctor import server_to_read
 from cds_service.cli.evaluate import read_day
 from cds_service.cli.prescreen_told import Progress, print_finished
@@ -30,8 +30,6 @@ from cds_service.settings import Settings, load_settings
 
 NOT_WHOLE: Final = 6
 """Exit code of a run that is finished although parts of the source could not be read."""
-STOPPED: Final = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -86,7 +84,7 @@ def prescreen(
     stopped by Ctrl-C.
     """
     settings = load_settings()
-    day = read_day("--as-of", as_of) or day_of_run(out) or date.today()
+    day = read_day("--as-of", as_of) or day_of_run(out) or today(settings)
     task = Task(settings.site, day, read_day("--anchor", anchor), trials or None, keep_charts)
     if sum(one is not None for one in (bundles, ndjson, fhir, export)) != 1:
         raise RequestError("Give one source: --bundles, --ndjson, --fhir or --export.", field="SOURCE")

@@ -21,6 +21,9 @@ from cds_service.cli.rules_new import new
 from cds_service.cli.tongue import heard, terminal
 from cds_service.errors import RuleError
 from cds_service.trials.complaints import Complaints
+from cds_service.trials.library import TRIALS
+from cds_service.trials.limit_sense import doubtful_limits
+from cds_service.trials.load import TRIAL_FILE
 from cds_service.trials.plain import describe_trial
 
 
@@ -37,22 +40,28 @@ rules.add_command(new)
 @rules.command()
 @FOLDER
 def check(folder: Path | None) -> None:
-    """Read every rule file and test case; print every complaint."""
+    """Read every rule file and run every test case; print every complaint."""
+    from cds_service.screening.case_runner import complain_of_failures, run_cases
     from cds_service.screening.limit_cases import missing_limits
 
     folder = folder_in_use(folder)
     library = library_of(folder)
     complaints = Complaints()
+    run = 0
     for trial in library.trials.values():
+        complaints.extend(doubtful_limits(trial, library.facts, folder / TRIALS / trial.id / TRIAL_FILE))
         case_file = cases_of(folder, trial, library, complaints, coverage=True)
         if case_file is not None:
-            for complaint in missing_limits(library, trial, case_file):
-                complaints.add(complaint.where, complaint.message, complaint.hint)
+            results = run_cases(library, case_file)
+            run += len(results)
+            complain_of_failures(case_file, results, complaints)
+            complaints.extend(missing_limits(trial, case_file, results))
     stop_on(complaints)
     counts = (
         counted(len(library.trials), "trial"),
         counted(len(library.facts), "fact"),
         counted(len(library.value_sets), "value set"),
+        counted(run, "case"),
     )
     speaker = terminal()
     click.echo(speaker.t("{what}: ok", what=speaker.joined(counts, ", ")))
@@ -88,8 +97,9 @@ def test(trial_id: str | None, folder: Path | None) -> None:
 def show(trial_id: str, folder: Path | None) -> None:
     """Print a trial as a person reads it."""
     library = library_of(folder_in_use(folder))
-    for line in describe_trial(trial_of(library, trial_id), library.facts):
-        click.echo(line)
+    speaker = terminal(library)
+    for line in describe_trial(trial_of(library, trial_id), library.facts, speaker.language):
+        click.echo(speaker.said(line))
 
 
 @rules.command()

@@ -14,6 +14,8 @@ from cds_service.cli.evaluate import read_bytes, read_day
 from cds_service.cli.rule_files import FOLDER, counted, folder_in_use, library_of, refuse
 from cds_service.cli.tongue import terminal
 from cds_service.errors import RuleError
+from cds_service.present.safe_text import plain
+from cds_service.present.speaker import Speaker
 from cds_service.trials.compare import library_changes, rule_changes
 from cds_service.trials.complaints import Complaints
 from cds_service.trials.facts_file import FACTS_FILE
@@ -60,23 +62,30 @@ def diff(old: Path, new: Path, examples: Path, as_of: str | None, folder: Path |
     A trial.yaml in a rules folder is read with the facts of that folder, any other with the folder in use. Ends with
     0 when no example patient's status or verdict changes (the rules may), and with 1 when one does.
     """
-    day = read_day("--as-of", as_of) or date.today()
-    t = terminal().t
+    from cds_service.bootstrap import today
+    from cds_service.settings import load_settings
+
+    day = read_day("--as-of", as_of) or today(load_settings())
     before, after = (_load(path, folder) for path in (old, new))
+    speaker = _speaker(before, after)
+    t = speaker.t
     for line in library_changes(before, after):
-        click.echo(line)
+        click.echo(speaker.said(line))
     for trial_id in dict.fromkeys((*before.trials, *after.trials)):
         if trial_id not in before.trials or trial_id not in after.trials:
             added = trial_id in after.trials
             click.echo(t("{trial}: added", trial=trial_id) if added else t("{trial}: removed", trial=trial_id))
             continue
         for line in rule_changes(before.trials[trial_id], after.trials[trial_id]):
-            click.echo(f"{trial_id}: {line}")
+            click.echo(t("{one}: {other}", one=trial_id, other=line))
     patients = list(_examples(examples))
-    moved = [line for one in patients for line in _judged(one, before, after, day)]
-    for line in moved:
-        click.echo(line)
-    changed = len({line.partition(":")[0] for line in moved})
+    moved: set[str] = set()
+    for one in patients:
+        for trial_id, line in _judged(one, before, after, day):
+            moved.add(one.name)
+            told = t("{one}: {other}", one=trial_id, other=line)
+            click.echo(plain(t("{one}: {other}", one=one.name, other=told), _WIDEST))
+    changed = len(moved)
     click.echo(t("{what}, {changed} changed", what=counted(len(patients), "example patient"), changed=changed))
     if moved:
         raise click.exceptions.Exit(VERDICTS_CHANGED)
@@ -113,13 +122,25 @@ def _examples(folder: Path) -> Iterator[Example]:
         yield Example(name, file, as_of, anchor)
 
 
-def _judged(one: Example, before: Library, after: Library, day: date) -> Iterator[str]:
+def _speaker(before: Library, after: Library) -> Speaker:
+    """Return who says the words of either version; the newer one's translation counts where both have one."""
+    newer, older = terminal(after), terminal(before)
+    if newer.language == "en":
+        return newer
+
+    def translate(template: str) -> str:
+        said = newer.translate(template)
+        return said if said != template else older.translate(template)
+
+    return Speaker(newer.language, translate)
+
+
+def _judged(one: Example, before: Library, after: Library, day: date) -> Iterator[tuple[str, str]]:
     """Judge an example by both versions; yield what changed for each trial that both have."""
     from cds_service.evaluation.differences import verdict_changes
     from cds_service.evaluation.judge import judge
     from cds_service.gather.bundle import read_bundle
     from cds_service.gather.json_text import read_json
-    from cds_service.present.safe_text import plain
     from cds_service.settings import load_settings
 
     body = read_json(read_bytes(str(one.file)), max_bytes=load_settings().max_bundle_bytes, what=one.name)
@@ -128,4 +149,4 @@ def _judged(one: Example, before: Library, after: Library, day: date) -> Iterato
     old, new = (judge(record, rules, as_of=as_of, anchor=one.anchor, trials=trials) for rules in (before, after))
     for was, now in zip(old.trials, new.trials, strict=True):
         for line in verdict_changes(was, now):
-            yield plain(f"{one.name}: {now.trial.id}: {line}", _WIDEST)
+            yield now.trial.id, line

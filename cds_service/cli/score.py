@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from cds_service.cli.tongue import heard
-from cds_service.synth.score import score_run, to_mapping, to_text
+from cds_service.cli.score_told import score_lines
+from cds_service.synth.score import score_run, to_mapping
 
 
 @click.command()
@@ -26,5 +26,5 @@ def score(context: click.Context, run_dir: Path, synth_dir: Path, style: str) ->
     if style == "json":
         click.echo(json.dumps(to_mapping(tally), indent=2))
     else:
-        click.echo("\n".join(map(heard, to_text(tally).split("\n"))))
+        click.echo("\n".join(score_lines(tally)))
     context.exit(1 if tally.wrong else 0)

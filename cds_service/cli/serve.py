@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from typing import Final
 
 import click
 
@@ -14,6 +15,8 @@ from cds_service.errors import ConfigError
 from cds_service.settings import load_settings
 from cds_service.web import create_app
 from cds_service.web.correlation import start_logging
+
+_LOOPBACK: Final = "open mode asks callers for no token, so it listens on loopback only, such as 127.0.0.1."
 
 
 @click.command()
@@ -27,9 +30,7 @@ def serve(host: str | None, port: int | None) -> None:
         settings = load_settings(**chosen, mode="open")
     is_open = settings.mode == "open"
     if is_open and not _loopback(settings.host):
-        raise ConfigError(
-            "--host: open mode asks callers for no token, so it listens on loopback only, such as 127.0.0.1."
-        )
+        raise ConfigError(f"--host: {_LOOPBACK}") if host is not None else ConfigError(f"Setting host: {_LOOPBACK}")
     services = build(settings)
     app = create_app(services)
     start_logging()
@@ -51,6 +52,8 @@ def serve(host: str | None, port: int | None) -> None:
             click.echo(t("  API       {url}", url=f"{base}/api/evaluate"))
         if is_open:
             click.echo(t("  simulator {url}", url=f"{base}/simulator"))
+            click.echo(t("  worklist  {url}", url=f"{base}/worklist"))
+        click.echo(terminal().said(services.day_told()))
         click.echo(t("Ctrl-C stops."))
         server.serve_forever(poll_interval=0.1)  # returns at Ctrl-C
         click.echo(t("Stopped."))

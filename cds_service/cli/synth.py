@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
-from cds_service.cli.tongue import terminal
+from cds_service.cli.tongue import heard, terminal
+from cds_service.cli.wide import padded
 from cds_service.errors import RequestError
 from cds_service.synth.folder import TRUTH, Made, write_population
 from cds_service.synth.person import AS_OF
@@ -49,9 +51,9 @@ def _told(made: Made) -> str:
     ]
     for title, counts in (
         (t("kind of patient"), made.stories),
-        (t("true status"), made.statuses),
+        (t("true status"), {heard(status): number for status, number in made.statuses.most_common()}),
         (t("resource"), made.resources),
     ):
         lines += ["", title]
-        lines += [f"  {name:24}{count:>10}" for name, count in counts.most_common()]
+        lines += [f"  {padded(name, 24)}{count:>10}" for name, count in Counter(counts).most_common()]
     return "\n".join(lines)

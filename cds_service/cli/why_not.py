@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import click
 
-from cds_service.bootstrap import load_rules
+from cds_service.bootstrap import load_rules, today
 from cds_service.cli.evaluate import read_bytes, read_day
 from cds_service.cli.tongue import terminal_language
 from cds_service.errors import RequestError
@@ -53,5 +52,5 @@ def why_not(
         return
     body = read_json(read_bytes(str(bundle)), max_bytes=settings.max_bundle_bytes, what="BUNDLE")
     rules = load_rules(settings.site)
-    outcome = screen_bundle(rules, body, as_of=day or date.today(), anchor=first_dose, trials=(trial,))
+    outcome = screen_bundle(rules, body, as_of=day or today(settings), anchor=first_dose, trials=(trial,))
     click.echo(explain(outcome, rules.library, translator(language, rules.library)), nl=False)

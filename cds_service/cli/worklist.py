@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +12,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cds_service.bootstrap import load_rules, utc_now
+from cds_service.bootstrap import load_rules, today, utc_now
+from cds_service.cli import STOPPED
 from cds_service.cli.tongue import heard, terminal
 from cds_service.errors import ConfigError, RequestError
 from cds_service.gather.origin import Origin
 from cds_service.screening.cohort.run_folder import RunFolder
 from cds_service.screening.worklist.run_intake import TakenRun, take_run
 from cds_service.settings import load_settings
-from cds_service.store import Store, open_store
+from cds_service.store import Store, open_store, read_store
+from cds_service.store.worklist import WhyForgotten
 
 _NONE: Final = "-"  # what --server says where no server is named
 _STORE: Final = click.option("--store", "url", metavar="URL", help="The database; by default that of the settings.")
@@ -51,8 +52,12 @@ def take(run: Path, server: str | None, url: str | None, quiet: bool) -> None:
     source = _source(run, server)
     store = _open(url, create=True)
     rules = load_rules(settings.site)
-    with _bar(quiet=quiet) as tell:
-        taken = take_run(run, store.worklist, rules, source=source, now=utc_now(), today=date.today(), tell=tell)
+    try:
+        with _bar(quiet=quiet) as tell:
+            taken = take_run(run, store.worklist, rules, source=source, now=utc_now(), today=today(settings), tell=tell)
+    except KeyboardInterrupt:
+        click.echo(terminal().t("Stopped. Who was taken stays taken: give the same command again to go on."), err=True)
+        raise click.exceptions.Exit(STOPPED) from None
     if not quiet:
         click.echo("\n".join(_told(taken)))
 
@@ -61,7 +66,7 @@ def take(run: Path, server: str | None, url: str | None, quiet: bool) -> None:
 @_STORE
 def list_(url: str | None) -> None:
     """Count the entries of each trial by status and by what people decided; no patient is named."""
-    store = _open(url).worklist
+    store = read_store(url or load_settings().store).worklist
     trials, t = store.trials(), terminal().t
     if not trials:
         click.echo(t("The worklist is empty. Fill it: cds-service prescreen --keep-charts, then worklist take."))
@@ -83,8 +88,14 @@ def list_(url: str | None) -> None:
 
 @worklist.command()
 @click.argument("entry", metavar="ENTRY_ID")
-@click.option("--reason", required=True, help="One word for the audit, such as retention; no name.")
-@click.option("--by", "who", required=True, help="Who does it.")
+@click.option(
+    "--reason",
+    type=click.Choice([one.value for one in WhyForgotten]),
+    required=True,
+    help="For the audit: the person asked, a court ordered it, it should never have been here, it was kept for long "
+    "enough, or other.",
+)
+@click.option("--by", "who", required=True, help="Who does it; the audit keeps it.")
 @_STORE
 def forget(entry: str, reason: str, who: str, url: str | None) -> None:
     """Remove everything about the person of an entry, on every trial's list, but the audit's rows.
@@ -95,7 +106,7 @@ def forget(entry: str, reason: str, who: str, url: str | None) -> None:
     found = store.entry(entry)
     if found is None:
         raise RequestError("There is no such entry.", field="ENTRY_ID", status=404)
-    store.forget(found.patient, who=who, reason=reason, now=utc_now())
+    store.forget(found.patient, who=who, reason=WhyForgotten(reason), now=utc_now())
     t = terminal().t
     click.echo(t("Forgotten. Copies made by backup still hold the person."))
     click.echo(t("So do hashed cards, and comments on them, of calls that named another FHIR server or none."))
@@ -135,8 +146,20 @@ def _told(taken: TakenRun) -> list[str]:
     t = terminal().t
     lines = [t("{patients} patients taken, as of {day}.", patients=taken.patients, day=str(taken.manifest.as_of))]
     for trial in taken.manifest.digests:
-        counts = {what: taken.entries[trial, what] for what in ("new", "changed", "unchanged")}
-        lines.append(t("{trial}: {what}", trial=trial, what=_listed(counts)))
+        new, changed, other = (taken.entries[trial, what] for what in ("new", "changed", "unchanged"))
+        moved = {(was, now): count for (of, was, now), count in taken.moved.most_common() if of == trial}
+        lines.append(
+            t(
+                "{trial}: {new} new, {moved} with another status, {same} with the same; {changed} to look at",
+                trial=trial,
+                new=new,
+                moved=sum(moved.values()),
+                same=changed + other - sum(moved.values()),
+                changed=changed,
+            )
+        )
+        for (was, now), count in moved.items():
+            lines.append(t("  {count} from {was} to {now}", count=count, was=heard(was), now=heard(now)))
         if missed := taken.entries[trial, "not found"]:
             lines.append(
                 t("  {count} on the list not found with this trial's disease: marked as changed", count=missed)

@@ -17,7 +17,7 @@ _TRACE: Final = re.compile(
     rb"|goroutine \d+ \["
     rb"|   at [\w.]+\(.*\) in "
 )
-_WRONG: Final = {"no number": 7, "no array": [CANARY], "no object": {"a": CANARY}, "no text": CANARY}
+_WRONG: Final = {"a number": 7, "an array": [CANARY], "an object": {"a": CANARY}, "a text": CANARY}
 
 
 def check_bad_requests(session: Session, service: Service) -> None:
@@ -34,7 +34,7 @@ def check_bad_requests(session: Session, service: Service) -> None:
     reply = session.send("GET", service.path, sent="GET", service=service.id)
     session.note("B01", service, "GET", reply, "" if reply.refused else "4xx is needed")
     refuse("B03", "no JSON", f'{{"{CANARY}": }}'.encode())
-    refuse("B03", "nothing", b"")
+    refuse("B03", "no body", b"")
     others: tuple[Any, ...] = ([], None, 5, CANARY)
     for value in others:
         refuse("B04", "JSON that is no object", json.dumps(value).encode())
@@ -60,8 +60,7 @@ def check_bad_requests(session: Session, service: Service) -> None:
         for what, wrong in _WRONG.items():
             # Text may well be right for an id; a reference to a user or an order is more than a word.
             if type(wrong) is not type(own[name]):
-                sent = f"context.{name} is {what.removeprefix('no ')}"
-                refuse("B15", sent, session.body(service, context={**own, name: wrong}))
+                refuse("B15", f"context.{name} is {what}", session.body(service, context={**own, name: wrong}))
     refuse("B16", "text/plain", whole, headers={"Content-Type": "text/plain"})
     refuse("B17", "prefetch is an array", session.body(service, prefetch=[CANARY]))
     after = session.call(service, session.body(service), "full prefetch, after all that")

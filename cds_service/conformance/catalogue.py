@@ -61,7 +61,7 @@ C10 30 S draft orders in a Bundle without type are taken (the Sandbox sends them
 C11 1 M Content-Type with a charset is taken
 C12 28 S the median answer takes no more than 500 ms
 P01 26,32 M no prefetch, no FHIR server: 412, or 200 if nothing is needed
-P02 26 M prefetch {}: 412, or 200 if nothing is needed
+P02 26 M an empty prefetch: 412, or 200 if nothing is needed
 P03 26 S no data at all is not answered with silence
 P04 22,23 M null under every key: 200 or 412
 P05 22,23 M an OperationOutcome under every key: 200 or 412

@@ -11,6 +11,7 @@ from cds_service.conformance.empties import empties
 from cds_service.conformance.hooks import HOOKS, USER_TOKENS
 from cds_service.conformance.session import DISCOVERY, Service, Session
 from cds_service.conformance.wire import Reply
+from cds_service.errors import GatherError
 
 _TOKEN: Final = re.compile(r"\{\{(.*?)\}\}")
 _SEMVER: Final = re.compile(r"\d+\.\d+(\.\d+)?([-+][0-9A-Za-z.\-+]+)?")
@@ -22,11 +23,17 @@ _CONTROLS: Final = {"_count", "_sort", "_maxresults", "_id", "_lastUpdated"}
 
 
 def read_discovery(session: Session) -> list[Service]:
-    """Ask for discovery, check it, and return the entries that can be called."""
+    """Ask for discovery, check it, and return the entries that can be called.
+
+    Raises:
+        GatherError: no answer came: there is nothing to check.
+    """
     secure = session.host.scheme == "https" or session.host.loopback
     session.findings.note("D18", "" if secure else "plain http to another host", sent=f"GET {DISCOVERY}", came="")
     sent = f"GET {DISCOVERY}"
     reply = session.send("GET", DISCOVERY, sent=sent)
+    if reply.trouble:
+        raise GatherError(f"Nothing was checked: nobody answers at this address ({reply.trouble}).")
 
     def note(check: str, fault: str = "") -> None:
         session.note(check, None, sent, reply, fault)
@@ -69,13 +76,13 @@ def _templates(entry: dict[str, Any]) -> dict[str, str]:
 
 def _check_entry(session: Session, where: str, entry: Any, sent: str, reply: Reply) -> None:
     def note(check: str, fault: str = "") -> None:
-        session.note(check, None, sent, reply, f"{where}: {fault}" if fault else "")
+        session.note(check, None, sent, reply, f"in {where}: {fault}" if fault else "")
 
     if not isinstance(entry, dict):
         note("D04", "no object")
         return
     missing = [name for name in ("hook", "description", "id") if not _text(entry.get(name))]
-    note("D04", f"no {', '.join(missing)}" if missing else "")
+    note("D04", f"the entry lacks {', '.join(missing)}" if missing else "")
     note("D05", "" if _text(entry.get("title")) else "no title")
     note("D06", _optional_fault(entry))
     note("D10", "" if _SEMVER.fullmatch(str(entry.get("version", ""))) else "no semantic version")

@@ -21,7 +21,8 @@ def check_feedback(session: Session, service: Service) -> None:
         body = items[0] if len(items) == 1 and not isinstance(items[0], dict) else {"feedback": list(items)}
         reply = session.send("POST", f"{service.path}/feedback", body, sent=sent, service=service.id)
         right = reply.refused if wrong else reply.good
-        session.note(check, service, sent, reply, "" if right else f"{'4xx' if wrong else '2xx'} is needed")
+        needed = "4xx is needed" if wrong else "2xx is needed"
+        session.note(check, service, sent, reply, "" if right else needed)
         return reply
 
     accepted = {

@@ -81,8 +81,8 @@ def _check_missing(session: Session, service: Service, stand: FhirStand) -> None
     kind = searches[missing].partition("?")[0]
     given = {"fhirServer": stand.base, "fhirAuthorization": session.authorization()}
     for check, prefetch, sent in (
-        ("A03", {key: value for key, value in full.items() if key != missing}, f"{missing} missing"),
-        ("A04", {**full, missing: FAILED}, f"{missing} failed"),
+        ("A03", {key: value for key, value in full.items() if key != missing}, f"everything but {missing}"),
+        ("A04", {**full, missing: FAILED}, f"an OperationOutcome under {missing}"),
     ):
         stand.behave("good")
         reply = session.call(service, session.body(service, prefetch=prefetch, **given), f"{sent}, a FHIR server")

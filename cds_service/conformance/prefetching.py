@@ -34,7 +34,7 @@ def check_prefetch(session: Session, service: Service) -> None:
         return reply
 
     none = ask("no prefetch", ..., "P01")
-    ask("prefetch {}", {}, "P02")
+    ask("an empty prefetch", {}, "P02")
     if not service.templates:
         return
     full: dict[str, Any] = session.body(service)["prefetch"]
@@ -48,7 +48,7 @@ def check_prefetch(session: Session, service: Service) -> None:
         session.note("P06", service, "an OperationOutcome under every key", failed, heard(failed))
     for key in full:
         ask(f"an OperationOutcome under {key}", {**full, key: FAILED}, "P07")
-        ask(f"{key} alone", {key: full[key]}, "P09")
+        ask(f"nothing but {key}", {key: full[key]}, "P09")
     ask("Bundles with a next link", {key: _paged(value) for key, value in full.items()}, "P08")
     ask("keys of the client's own", {f"own{at}": value for at, value in enumerate(full.values())}, "P10")
     turns = {key: (None, FAILED, value)[at % 3] for at, (key, value) in enumerate(full.items())}

@@ -61,6 +61,7 @@ def check(run: Run) -> tuple[Finding, ...]:
 
     Raises:
         RequestError: the base is no URL, or a service asked for is not offered.
+        GatherError: nobody answers there.
     """
     host = Host(run.base, run.timeout)
     findings = Findings()

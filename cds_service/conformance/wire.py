@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -69,11 +70,16 @@ class Reply:
 
     def __str__(self) -> str:
         """Say what came without repeating it: charts of real patients may be used."""
+        return self._said
+
+    @cached_property  # said of each check, and some hundred checks look at one answer
+    def _said(self) -> str:
         if self.trouble:
             return self.trouble
         cards = self.cards() if self.status == 200 else None
-        shown = f", {len(cards)} cards" if cards is not None else f", {len(self.body)} bytes"
-        return f"{self.status}{shown}"
+        if cards is not None:
+            return f"{self.status}, {len(cards)} cards"
+        return f"{self.status}, {len(self.body)} bytes"
 
 
 class Host:

@@ -10,18 +10,25 @@ from jsonlogic.core import Operator
 
 from cds_service.evaluation.outcome import CriterionOutcome, Verdict
 from cds_service.facts.fact import Evidence, Fact
+from cds_service.facts.phrase import Phrase, joined, say
 from cds_service.logic.operators import RuleContext, Var
 from cds_service.logic.truth import State, Truth
 from cds_service.logic.values import Choices, Interval, Numbers, Value, Values
 from cds_service.trials.model import Kind
-from cds_service.trials.plain import say
+from cds_service.trials.plain import indented, sentence
 
 STATE_WORDS: Final[Mapping[State, str]] = {
-    State.TRUE_FOR_GOOD: "true for good",
-    State.TRUE: "true, can change",
-    State.UNKNOWN: "unknown",
-    State.FALSE: "false, can change",
-    State.FALSE_FOR_GOOD: "false for good",
+    State.TRUE_FOR_GOOD: say("true for good"),
+    State.TRUE: say("true, can change"),
+    State.UNKNOWN: say("unknown"),
+    State.FALSE: say("false, can change"),
+    State.FALSE_FOR_GOOD: say("false for good"),
+}
+_TRUTH: Final[Mapping[Truth, str]] = {Truth.TRUE: say("true"), Truth.FALSE: say("false"), Truth.UNKNOWN: say("unknown")}
+_VERDICT: Final[Mapping[Verdict, str]] = {
+    Verdict.PASS: say("pass"),
+    Verdict.FAIL: say("fail"),
+    Verdict.UNKNOWN: say("unknown"),
 }
 
 
@@ -30,18 +37,19 @@ def trace(outcome: CriterionOutcome) -> Iterator[str]:
 
     Words of the record stand in it as they are: whoever prints it makes them harmless.
     """
-    yield f"{outcome.verdict.value}{_lasting(outcome)}: {outcome.message}"
-    yield "Facts"
+    yield say("{verdict}: {message}", verdict=_lasting(outcome), message=outcome.message)
+    yield say("Facts")
     for name, fact in outcome.facts.items():
-        yield from (f"  {line}" for line in _fact(name, fact))
-    yield "Logic"
+        yield from map(indented, _fact(name, fact))
+    yield say("Logic")
     values = {name: fact.value for name, fact in outcome.facts.items()}
-    yield from (f"  {line}" for line in walk(outcome.criterion.logic.tree, values))
-    yield from (f"  {line}" for line in _verdict(outcome, values))
+    yield from map(indented, walk(outcome.criterion.logic.tree, values))
+    yield from map(indented, _verdict(outcome, values))
     if outcome.verdict is Verdict.UNKNOWN:
-        yield f"Leaning: {outcome.leaning.value if outcome.leaning else 'none'}"
-        yield f"Decisive: {', '.join(outcome.decisive)}"
-        yield f"Reasons: {', '.join(f'{missing.fact} {missing.reason.value}' for missing in outcome.reasons)}"
+        yield say("Leaning: {verdict}", verdict=_VERDICT[outcome.leaning] if outcome.leaning else say("none"))
+        yield say("Decisive: {facts}", facts=", ".join(outcome.decisive))
+        reasons = ", ".join(f"{missing.fact} {missing.reason.value}" for missing in outcome.reasons)
+        yield say("Reasons: {reasons}", reasons=reasons)
 
 
 def walk(part: Any, values: Mapping[str, Value]) -> Iterator[str]:
@@ -53,11 +61,11 @@ def walk(part: Any, values: Mapping[str, Value]) -> Iterator[str]:
     """
     if not isinstance(part, Operator):
         return
-    yield f"{say(part)}: {_told(part, values)}"
+    yield say("{logic}: {state}", logic=sentence(part), state=_told(part, values))
     inner = [argument for argument in getattr(part, "arguments", ()) if isinstance(argument, Operator)]
     if not all(isinstance(argument, Var) for argument in inner) or part.operator in ("and", "or", "if", "agree"):
         for argument in inner:
-            yield from (f"  {line}" for line in walk(argument, values))
+            yield from map(indented, walk(argument, values))
 
 
 def _told(part: Operator, values: Mapping[str, Value]) -> str:
@@ -72,9 +80,12 @@ def _told(part: Operator, values: Mapping[str, Value]) -> str:
 
 
 def _lasting(outcome: CriterionOutcome) -> str:
+    verdict = _VERDICT[outcome.verdict]
     if outcome.verdict is Verdict.UNKNOWN:
-        return ""
-    return ", can change" if outcome.state.can_change else " for good"
+        return verdict
+    if outcome.state.can_change:
+        return say("{verdict}, can change", verdict=verdict)
+    return say("{verdict} for good", verdict=verdict)
 
 
 def _verdict(outcome: CriterionOutcome, values: Mapping[str, Value]) -> Iterator[str]:
@@ -83,29 +94,33 @@ def _verdict(outcome: CriterionOutcome, values: Mapping[str, Value]) -> Iterator
     exclusion = outcome.criterion.kind is Kind.EXCLUSION
     required = told.negated if exclusion else told
     if required is not outcome.state:
-        yield f"every completion of what is unknown gives the same: {outcome.verdict.value}"
+        yield say("every completion of what is unknown gives the same: {verdict}", verdict=_VERDICT[outcome.verdict])
     elif exclusion and told.now is not Truth.UNKNOWN:
-        yield f"an exclusion: {told.now.value} is a {outcome.verdict.value}"
+        yield say("an exclusion: {truth} is a {verdict}", truth=_TRUTH[told.now], verdict=_VERDICT[outcome.verdict])
 
 
 def _fact(name: str, fact: Fact) -> Iterator[str]:
-    called = "" if name == fact.name else f" (fact {fact.name})"
-    yield f"{name}{called}: now {in_words(fact.value.now)}; later {in_words(fact.value.later)}"
+    called = name if name == fact.name else say("{name} (fact {fact})", name=name, fact=fact.name)
+    now, later = in_words(fact.value.now), in_words(fact.value.later)
+    yield say("{name}: now {now}; later {later}", name=called, now=now, later=later)
     if fact.says:
-        yield f"  says: {fact.says}"
-    yield from (f"  evidence: {_evidence(one)}" for one in fact.evidence)
-    yield from (f"  missing: {missing.fact}, {missing.reason.value}" for missing in fact.missing)
+        yield say("  says: {clause}", clause=fact.says)
+    for one in fact.evidence:
+        yield say("  evidence: {evidence}", evidence=_evidence(one))
+    for missing in fact.missing:
+        yield say("  missing: {fact}, {reason}", fact=missing.fact, reason=missing.reason.value)
     if fact.missing:
-        yield f"  would give: {in_words(fact.lean)}"
+        yield say("  would give: {values}", values=in_words(fact.lean))
     if fact.notes:
-        yield f"  notes: {', '.join(fact.notes)}"
+        yield say("  notes: {notes}", notes=", ".join(fact.notes))
     if fact.until:
-        yield f"  counts until: {fact.until}"
+        yield say("  counts until: {day}", day=str(fact.until))
 
 
 def _evidence(one: Evidence) -> str:
     value = " ".join(str(part) for part in (one.value, one.unit) if part is not None)
-    return ", ".join(part for part in (one.resource, value, one.date, one.note) if part)
+    parts = tuple(part for part in (one.resource, value, one.date, one.note) if part)
+    return Phrase("", parts=parts, separator=", ")  # not `joined`: a value may be the same text as its day
 
 
 def in_words(values: Values) -> str:
@@ -117,18 +132,35 @@ def in_words(values: Values) -> str:
     'true or false'
     """
     if isinstance(values, Numbers):
-        return " or ".join(_range(interval) for interval in values.intervals)
+        return joined(map(_range, values.intervals), " or ")
     if values.options is None:
-        return "any code"
-    return " or ".join(sorted((str(o).lower() if isinstance(o, bool) else o for o in values.options), reverse=True))
+        return say("any code")
+    return joined(map(_option, sorted(values.options, key=_sorting, reverse=True)), " or ")
+
+
+def _sorting(option: object) -> str:
+    return str(option).lower() if isinstance(option, bool) else str(option)
+
+
+def _option(option: object) -> str:
+    if isinstance(option, bool):
+        return say("true") if option else say("false")
+    return str(option)
 
 
 def _range(one: Interval) -> str:
     if one.low is not None and one.low == one.high:
         return _number(one.low)
-    low = "" if one.low is None else f"{'above' if one.low_open else 'at least'} {_number(one.low)}"
-    high = "" if one.high is None else f"{'below' if one.high_open else 'at most'} {_number(one.high)}"
-    return " and ".join(part for part in (low, high) if part) or "any number"
+    low = high = ""
+    if one.low is not None:
+        number = _number(one.low)
+        low = say("above {value}", value=number) if one.low_open else say("at least {value}", value=number)
+    if one.high is not None:
+        number = _number(one.high)
+        high = say("below {value}", value=number) if one.high_open else say("at most {value}", value=number)
+    if low and high:
+        return say("{low} and {high}", low=low, high=high)
+    return low or high or say("any number")
 
 
 def _number(value: Decimal) -> str:

@@ -34,6 +34,13 @@ _LAST: Final = (
 )
 
 
+def reason_words(code: str) -> str:
+    """Return what people read for a reason that a card offers; any other code, such as the rest of HL7's, as it is."""
+    if code.startswith(NOT_FIT):
+        return say("Known not to fit: {criterion}", criterion=code.removeprefix(NOT_FIT))
+    return next((display for _system, own, display in (*_FIRST, *_LAST) if own == code), code)
+
+
 def override_reasons(outcome: TrialOutcome, speaker: Speaker = ENGLISH) -> list[dict[str, str]]:
     """Return the reasons to offer on a card about a trial, as CDS Hooks Codings.
 

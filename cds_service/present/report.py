@@ -14,7 +14,12 @@ from cds_service.present.lasting import attested_words, lasting
 from cds_service.present.safe_text import plain
 from cds_service.present.summary import alternatives, last_value
 
-_WORD: Final = {Verdict.PASS: say("pass   "), Verdict.FAIL: say("FAIL   "), Verdict.UNKNOWN: say("unknown")}
+# A column of words: each language fills them up to one width.
+_WORD: Final = {
+    Verdict.PASS: say("pass   "),
+    Verdict.FAIL: say("FAIL   "),
+    Verdict.UNKNOWN: say("{unknown}", unknown=say("unknown")),
+}
 
 
 # A sentence is shown whole; only what no honest record holds is cut.

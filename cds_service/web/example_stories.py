@@ -22,6 +22,8 @@ class Story:
     Args:
         name: of its folder.
         text: the patient in one sentence.
+        title_zh: a few words on what the story shows, in Chinese; the name serves in English.
+        text_zh: the sentence in Chinese.
         as_of: the day it was written for.
         expected: the status that a reader of the protocol expects on that day.
         bundle: the file that holds the whole record.
@@ -29,6 +31,8 @@ class Story:
 
     name: str
     text: str
+    title_zh: str
+    text_zh: str
     as_of: date
     expected: str
     bundle: Path
@@ -45,4 +49,5 @@ def _story(folder: Path) -> Story:
     told = YAML(typ="safe", pure=True).load((folder / "expected.yaml").read_text(encoding="utf-8"))
     day = told["as_of"]
     as_of = day if isinstance(day, date) else date.fromisoformat(day)
-    return Story(folder.name, str(told["story"]), as_of, str(told["status"]), folder / "bundle.json")
+    text, title_zh, text_zh = (str(told[key]) for key in ("story", "title_zh", "story_zh"))
+    return Story(folder.name, text, title_zh, text_zh, as_of, str(told["status"]), folder / "bundle.json")

@@ -8,10 +8,12 @@ from flask import Blueprint, Response, render_template
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
-from cds_service.present.speaker import speaker
+from cds_service.evaluation.outcome import Status
+from cds_service.present.speaker import Speaker, speaker
+from cds_service.present.wording import STATUS_IN_SHORT
 from cds_service.web.answers import answer, read_body
-from cds_service.web.example_stories import example_stories
-from cds_service.web.language import language_of, said_on_pages, say_language
+from cds_service.web.example_stories import Story, example_stories
+from cds_service.web.language import language_of, language_of_call, said_on_pages, say_language
 from cds_service.web.markdown_tree import markdown_tree
 from cds_service.web.simulator_words import words_of_scripts
 
@@ -47,12 +49,11 @@ def routes(services: Services, fhir_server: str | None = None) -> Blueprint:
     @blueprint.get(f"{PATH}/setup")
     def setup() -> Response:
         """What the page starts from. The day is asked again before each call: it may have passed midnight."""
-        stories = [
-            {"name": one.name, "text": one.text, "asOf": one.as_of.isoformat(), "expected": one.expected}
-            for one in example_stories()
-        ]
+        spoken = speaker(language_of_call(services.settings))
+        stories = [_told(one, spoken) for one in example_stories()]
         start: dict[str, Any] = {"asOf": services.clock().isoformat(), "stories": stories}
-        return answer({**start, **({"fhirServer": fhir_server} if fhir_server else {})})
+        told = answer({**start, **({"fhirServer": fhir_server} if fhir_server else {})})
+        return say_language(told, spoken.language)
 
     @blueprint.get(f"{PATH}/stories/<name>")
     def story(name: str) -> Response:
@@ -75,3 +76,15 @@ def routes(services: Services, fhir_server: str | None = None) -> Blueprint:
         return response
 
     return blueprint
+
+
+def _told(story: Story, spoken: Speaker) -> dict[str, str]:
+    chinese = spoken.language == "zh"
+    return {
+        "name": story.name,
+        "title": story.title_zh if chinese else story.name,
+        "text": story.text_zh if chinese else story.text,
+        "asOf": story.as_of.isoformat(),
+        "expected": story.expected,
+        "status": spoken.said(STATUS_IN_SHORT[Status(story.expected)]),
+    }

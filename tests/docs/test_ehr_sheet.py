@@ -4,11 +4,13 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from english_left import english_left
 from markdown_it import MarkdownIt
 
 from cds_service.bootstrap import build, load_rules
 from cds_service.cli import main
 from cds_service.gather.plan import PATIENT_TOKEN
+from cds_service.present.speaker import speaker
 from cds_service.settings import load_settings
 from cds_service.web import create_app
 from cds_service.web.ehr_sheet import write_sheet
@@ -130,3 +132,39 @@ def test_the_command_writes_it(monkeypatch):
     assert result.output.startswith("# Connecting cds-service to Oracle Health\n")
     assert f"{BASE}/cds-services" in result.output
     assert CliRunner().invoke(main, ["ehr-sheet", "--client", "another"]).exit_code == 2
+
+
+CODE = re.compile(r"```\n.*?\n```|`[^`\n]+`|https?://[^\s`）)]+", re.DOTALL)
+MARK = re.compile(r"#* ?-? ?\|?")
+# Names that Chinese hospitals use as they are.
+KNOWN = ("CDS Hooks", "Oracle Health", "Epic", "FHIR", "SMART", "OpenAPI", "preference list")
+
+
+@pytest.mark.parametrize("mode", ["open", "verified"])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_chinese_sheet_names_the_same_things(product, mode, rules):
+    english, chinese = (write_sheet(settings_of(mode), rules, product, speaker(language)) for language in ("en", "zh"))
+    assert sorted(CODE.findall(chinese)) == sorted(CODE.findall(english))
+    assert len(chinese.splitlines()) == len(english.splitlines())
+    for one, other in zip(english.splitlines(), chinese.splitlines(), strict=True):
+        assert MARK.match(one)[0] == MARK.match(other)[0]
+        assert sorted(re.findall(r"[0-9]+", one)) == sorted(re.findall(r"[0-9]+", other))
+    # A context's fields are names.
+    said = "\n".join(line for line in chinese.splitlines() if "| userId, " not in line)
+    assert english_left(said, KNOWN) == []
+    assert len(english_left(english, KNOWN)) > 20
+
+
+def test_the_terminal_or_the_option_chooses_the_language(monkeypatch):
+    def begun(*arguments):
+        result = CliRunner().invoke(main, ["ehr-sheet", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()[0]
+
+    english, chinese = "# Connecting cds-service to any EHR", "# 将 cds-service 接入任意电子病历系统"
+    assert begun() == begun("--language", "en") == english
+    assert begun("--language", "zh") == chinese
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert begun() == chinese
+    assert begun("--language", "en") == english
+    assert CliRunner().invoke(main, ["ehr-sheet", "--language", "tlh"]).exit_code == 2

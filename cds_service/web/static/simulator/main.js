@@ -25,14 +25,14 @@ async function start() {
   at("service").addEventListener("change", showService);
   const [setup, discovery, offered] = await Promise.all([
     askDay(),
-    call("cds-services"),
+    call("cds-services", undefined, language),
     call("simulator/static/orders.json"),
   ]);
   stories = succeeded(setup) ? setup.body.stories : [];
   services = succeeded(discovery) && Array.isArray(discovery.body.services) ? discovery.body.services : [];
   orders = succeeded(offered) ? offered.body.orders : [];
   at("fhir-server").value = setup.body?.fhirServer ?? "";
-  at("story").append(...stories.map((one) => element("option", { value: one.name }, one.name)));
+  at("story").append(...stories.map((one) => element("option", { value: one.name }, one.title)));
   at("service").append(...services.map((one) => element("option", { value: one.id }, `${one.hook}: ${one.title ?? one.id}`)));
   at("orders").append(...orders.map(orderChoice));
   if (!services.length) at("status").textContent = t("Error: discovery failed. {why}", { why: failure(discovery) });
@@ -46,7 +46,7 @@ async function start() {
 
 /** Ask which day the service judges, and show it. */
 async function askDay() {
-  const setup = await call("simulator/setup");
+  const setup = await call("simulator/setup", undefined, language);
   const day = setup.body?.asOf;
   const shown = element("strong", {}, String(day ?? t("an unknown day")));
   at("day").replaceChildren(...around(t("The service judges as of {day}."), "{day}", shown));
@@ -58,7 +58,7 @@ async function openStory() {
   at("file").value = "";
   const answer = await call(`simulator/stories/${encodeURIComponent(story.name)}`);
   const stale = (await askDay()).body?.asOf === story.asOf ? "" : t("On another day its results may be too old.");
-  const written = t("Written for {day}; expected then: {expected}.", { day: story.asOf, expected: story.expected });
+  const written = t("Written for {day}; expected then: {expected}.", { day: story.asOf, expected: story.status });
   openChart(succeeded(answer) ? answer.body : null, [story.text, written, stale].filter(Boolean).join(" "));
 }
 
