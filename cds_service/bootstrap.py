@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cds_service.errors import ConfigError
 from cds_service.evaluation.judge import judge, needed_codes
+from cds_service.facts.phrase import say
 from cds_service.gather.access import Access
 from cds_service.gather.bulk.export_http import ExportServer
 from cds_service.gather.client import FhirClient
@@ -67,6 +69,22 @@ class Services:
         """What is judged by now; read once for each answer, so that it comes from one set of rules."""
         return self.held.rules
 
+    def local(self, at: datetime) -> datetime:
+        """Return an instant as the hospital's clocks tell it."""
+        return local(self.settings, at)
+
+    def day_told(self) -> str:
+        """Say, at the start, which day it is and by whose clock: a container is often in no zone but UTC."""
+        day, zone = self.clock().isoformat(), self.settings.time_zone
+        offset = f"UTC{self.local(self.now()).isoformat()[-6:]}"
+        if zone is not None:
+            return say("Today is {day} in {zone} ({offset}).", day=day, zone=zone, offset=offset)
+        return say(
+            "Today is {day} by this machine's clock ({offset}); CDS_TIME_ZONE names the hospital's zone.",
+            day=day,
+            offset=offset,
+        )
+
 
 def load_rules(site: str | None = None) -> Rules:
     """Load everything under the rules folder and plan the reading that it needs.
@@ -105,12 +123,24 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(settings: Settings, *, clock: Clock = date.today, now: Now = utc_now, rules: Rules | None = None) -> Services:
+def local(settings: Settings, at: datetime) -> datetime:
+    """Return an instant as clocks tell it in the zone of the settings; in the machine's where they name none."""
+    return at.astimezone(ZoneInfo(settings.time_zone) if settings.time_zone else None)
+
+
+def today(settings: Settings, now: Now = utc_now) -> date:
+    """Return the hospital's day."""
+    return local(settings, now()).date()
+
+
+def build(
+    settings: Settings, *, clock: Clock | None = None, now: Now = utc_now, rules: Rules | None = None
+) -> Services:
     """Build the services.
 
     Args:
         settings: the operator's choices.
-        clock: today; the demo sets it to the day its stories were written for.
+        clock: today; the demo sets it to the day its stories were written for. None: the hospital's day.
         now: the present instant.
         rules: already loaded ones; None to load them.
 
@@ -134,7 +164,8 @@ def build(settings: Settings, *, clock: Clock = date.today, now: Now = utc_now, 
         callers = verified(settings, store, lambda deadline, size: Transport(session, deadline, size), now)
     if settings.keys is not None:
         read_keys(settings.keys)
-    return Services(settings, held, clock, callers, connect, store, now)
+    day = clock or (lambda: today(settings, now))
+    return Services(settings, held, day, callers, connect, store, now)
 
 
 def reach(server: FhirServer, settings: Settings, now: Now = utc_now) -> Reach:

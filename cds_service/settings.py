@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -149,6 +151,11 @@ class Settings(BaseSettings):
         default="en",
         description="Language of the terminal, and of cards and pages where a caller names none: `en` or `zh`.",
     )
+    time_zone: str | None = Field(
+        default=None,
+        description="Where the hospital is, as in `Asia/Shanghai`: whose day is today, and whose times pages show. By "
+        "default the zone of the machine.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that `cds-service serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
     site: str | None = Field(
@@ -181,6 +188,18 @@ class Settings(BaseSettings):
             raise ValueError("every id once")
         return services
 
+    @field_validator("time_zone")
+    @classmethod
+    def _a_zone_that_is_known(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (KeyError, OSError, ValueError):  # unknown; a folder of the database; no name at all
+                raise ValueError(
+                    "this machine knows no such time zone; give an IANA name such as Asia/Shanghai"
+                ) from None
+        return name
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -196,6 +215,30 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *file)
 
 
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "clients": Client,
+    "fhir_servers": FhirServer,
+    "services": Service,
+}
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    """Return what may have been meant: the nearest name, or all of them where none is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {known[close[0]]}?" if close else f"known: {', '.join(sorted(known.values()))}."
+
+
+def check_rules_named() -> None:
+    """Look whether the rules folder that ``CDS_RULES`` names is there; what it holds is for whoever loads it to say.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    named = os.environ.get("CDS_RULES", "").strip()
+    if named and not Path(named).expanduser().is_dir():
+        raise ConfigError("CDS_RULES names a folder that is not there.")
+
+
 def load_settings(**chosen: Any) -> Settings:
     """Read the settings.
 
@@ -208,16 +251,23 @@ def load_settings(**chosen: Any) -> Settings:
     named = os.environ.get("CDS_CONFIG", "").strip()
     if named and not Path(named).expanduser().is_file():
         raise ConfigError("CDS_CONFIG names a file that is not there.")
+    check_rules_named()
     known = {f"CDS_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
     for name in sorted(os.environ):
         if name.startswith("CDS_") and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}."
+            # Without what they all share: by CDS_ alone, everything would be near to everything short.
+            hint = _nearest(name.removeprefix("CDS_").upper(), {one.removeprefix("CDS_"): one for one in known})
             raise ConfigError(f"{name} is not a setting; {hint}")
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors(include_input=False)]
+        found = error.errors(include_input=False)
+        faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in found]
+        for fault, (name, _message) in zip(found, faults, strict=True):
+            if fault["type"] == "extra_forbidden":
+                place = _TABLES.get(str(fault["loc"][0]), Settings) if len(fault["loc"]) > 1 else Settings
+                hint = _nearest(str(fault["loc"][-1]).lower(), {one: one for one in place.model_fields})
+                raise ConfigError(f"{name} is not a setting; {hint}") from None
         raise ConfigError("; ".join(f"Setting {name}: {message}" for name, message in faults) + ".") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"The file named in CDS_CONFIG is not TOML: {error}.") from None

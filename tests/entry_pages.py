@@ -140,7 +140,9 @@ def page_app(name: str, shown: Shown = Shown()) -> Flask:
             state_criterion="",
             assignee="Li Na",
         )
-        person = SimpleNamespace(names=shown.names, birth_date="1979-11-02", gender="female")
+        person = SimpleNamespace(
+            names=shown.names, birth_date="1979-11-02", gender="female", number="MRN-0042", reference="Patient/p"
+        )
         text = TEMPLATES.get_template(f"worklist/{template}").render(
             request=request,
             t=spoken.t,
@@ -163,6 +165,7 @@ def page_app(name: str, shown: Shown = Shown()) -> Flask:
             same_rules=shown.same_rules,
             printed=date(2026, 3, 2),
             missed=(),
+            state_day=entry.state_at.date(),
         )
         return Response(text, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 

@@ -21,13 +21,26 @@ PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 MAX_DRUG_READS: Final = 40
 
 _NOT_SENT: Final = say("not sent, and no FHIR server to ask")
+_PATIENT_SENT: Final = f"prefetch.{PATIENT_KEY}"
+# A server that refuses a token, or knows no such patient, is the right one.
+_BLAMED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(["HTTP 401", "HTTP 403"], "fhirAuthorization"),
+    **dict.fromkeys(["HTTP 404", "HTTP 410"], "context.patientId"),
+}
 # No "?" before the type: a reference would then be any question to the server, asked with the call's token.
 _DRUG_REFERENCE: Final = re.compile(r"([^?#]*/)?Medication/[A-Za-z0-9.\-]{1,64}")
 _DRUG: Final = say("a Medication that it points to could not be read")
 POINT_TO_DRUGS: Final = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 
 
-def read_chart(prefetch: Mapping[str, Any], plan: Plan, patient_id: str, client: FhirClient | None) -> Record:
+def read_chart(
+    prefetch: Mapping[str, Any],
+    plan: Plan,
+    patient_id: str,
+    client: FhirClient | None,
+    *,
+    refused: str = "",
+) -> Record:
     """Read one patient's chart.
 
     Args:
@@ -35,6 +48,7 @@ def read_chart(prefetch: Mapping[str, Any], plan: Plan, patient_id: str, client:
         plan: what is needed.
         patient_id: ``context.patientId``.
         client: the FHIR server of this call, when there is one that may be asked.
+        refused: why the one that it names may not; "" when it names none.
 
     Returns:
         The record. What could not be read is told by its ``reads``.
@@ -49,13 +63,16 @@ def read_chart(prefetch: Mapping[str, Any], plan: Plan, patient_id: str, client:
         raise RequestError("context.patientId must be 1 to 64 letters, digits, '-' or '.'.", field="context.patientId")
     check_prefetch(prefetch, frozenset([PATIENT_KEY, *KEYS.values()]))
     given = {s.type: given_search(prefetch[s.key], s.type) for s in plan.searches if s.key in prefetch}
-    asked_patient, patient_read = _patient_and(prefetch, plan, patient_id, client, given)
-    patient = _the_patient(asked_patient, patient_read, patient_id)
+    unsent = Read.failed(refused or _NOT_SENT)
+    asked_patient, patient_read = _patient_and(prefetch, plan, patient_id, client, given, unsent)
+    blame = _PATIENT_SENT if PATIENT_KEY in prefetch or not (client or refused) else _blame(patient_read)
+    patient = _the_patient(asked_patient, patient_read, patient_id, blame)
     names = PatientNames(patient_id)
     harvests = [one.harvest for one in given.values()]
     if all(harvest.read.completeness is Completeness.FAILED for harvest in harvests):
         reasons = "; ".join(f"{KEYS[h.asked]}: {h.read.why}" for h in harvests if h.asked)
-        raise GatherError(f"Nothing but the Patient could be read ({reasons}).")
+        blame = "" if client is not None else "fhirServer" if refused else "prefetch"
+        raise GatherError(f"Nothing but the Patient could be read ({reasons}).", field=blame)
     record = assemble(patient, names, harvests)
     return record if client is None else _with_drugs(record, patient, names, harvests, client)
 
@@ -66,6 +83,7 @@ def _patient_and(
     patient_id: str,
     client: FhirClient | None,
     given: dict[str, Given],
+    unsent: Read,
 ) -> tuple[dict[str, Any] | None, Read]:
     """Ask the server, all at once, for what was not sent; complete ``given`` in place, return the Patient."""
     jobs: dict[str, Any] = {}
@@ -74,7 +92,7 @@ def _patient_and(
     for search in plan.searches:
         before = given.get(search.type)
         if before is None and client is None:
-            given[search.type] = Given(Harvest((), Read.failed(_NOT_SENT), search.type))
+            given[search.type] = Given(Harvest((), unsent, search.type))
         elif before is None and client is not None:
             jobs[search.type] = partial(client.search, search, patient_id)
         elif before is not None and before.next_url and client is not None:
@@ -88,7 +106,7 @@ def _patient_and(
             given[name] = Given(result or late)
     if PATIENT_KEY in prefetch:
         return given_patient(prefetch[PATIENT_KEY])
-    return done.get(PATIENT_KEY) or (None, Read.failed(TIME_OUT if client is not None else _NOT_SENT))
+    return done.get(PATIENT_KEY) or (None, unsent if client is None else Read.failed(TIME_OUT))
 
 
 def _rest(client: FhirClient, search: Search, first: Given) -> Harvest:
@@ -98,11 +116,16 @@ def _rest(client: FhirClient, search: Search, first: Given) -> Harvest:
     return Harvest(first.harvest.entries + rest.entries, read, search.type)
 
 
-def _the_patient(body: dict[str, Any] | None, read: Read, patient_id: str) -> Source:
+def _blame(read: Read) -> str:
+    """Return the field of the call that sent us to a server which did not give the Patient."""
+    return _BLAMED.get(read.why, "fhirServer")
+
+
+def _the_patient(body: dict[str, Any] | None, read: Read, patient_id: str, blame: str) -> Source:
     if body is None:
-        raise GatherError(f"The Patient could not be read ({read.why}).")
+        raise GatherError(f"The Patient could not be read ({read.why}).", field=blame)
     if body.get("id") != patient_id:
-        raise GatherError("The Patient that was sent is not the one in context.patientId.")
+        raise GatherError("The Patient that was sent is not the one in context.patientId.", field=_PATIENT_SENT)
     return Source(f"Patient/{patient_id}", body)
 
 

@@ -1,7 +1,8 @@
-"""A patient's names as a Patient resource has them: one for each script, the official one first.
+"""A patient's names and number as a Patient resource has them: a name for each script, the official one first.
 
 Chinese records write one name in characters and one in letters, as two HumanNames told apart by the extension
-``iso21090-EN-representation`` (IDE, SYL, ABC), or as a text alone. Source: FHIR R4, HumanName.
+``iso21090-EN-representation`` (IDE, SYL, ABC), or as a text alone. The number is the Identifier of type ``MR``.
+Sources: FHIR R4, HumanName and Identifier; HL7 table 0203.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ LONGEST: Final = 120
 _USES: Final = {"official": 0, "usual": 1, "": 2, "temp": 3, "nickname": 4, "anonymous": 5, "old": 6, "maiden": 7}
 # Characters of China, Japan and Korea, which stand without a blank between family and given name.
 _IDEOGRAPHS: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_RECORD_NUMBER: Final = "MR"
 _REPRESENTATIONS: Final = {"IDE": "ideographs", "SYL": "syllables", "ABC": "letters"}
 
 
@@ -36,6 +38,21 @@ def names_of(patient: Mapping[str, Any]) -> tuple[str, ...]:
             if name:
                 found.setdefault(script, name)
     return tuple(found.values())[:MOST]
+
+
+def number_of(patient: Mapping[str, Any]) -> str:
+    """Return a patient's medical record number, hostile text until it is escaped; "" where the record has none.
+
+    >>> number_of({"identifier": [{"value": "1"}, {"type": {"coding": [{"code": "MR"}]}, "value": " 00 42 "}]})
+    '00 42'
+    """
+    found = [object_of(item) for item in list_of(patient.get("identifier"))]
+    for one in sorted(found, key=lambda one: _USES.get(text_of(one.get("use")), 5)):
+        codings = [object_of(coding) for coding in list_of(object_of(one.get("type")).get("coding"))]
+        number = _clean(text_of(one.get("value")))
+        if number and any(text_of(coding.get("code")) == _RECORD_NUMBER for coding in codings):
+            return number
+    return ""
 
 
 def _written(element: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

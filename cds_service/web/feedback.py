@@ -42,7 +42,8 @@ def routes(services: Services) -> Blueprint:
             raise RequestError("There is no such service; GET /cds-services lists them.", field="id", status=404)
         told = read_feedback(read_body(MAX_BYTES), services.now())
         new, unknown = take_feedback(services.store, tenant_key(caller.issuer, caller.tenant), told)
-        log.info("feedback: %d items, %d new, %d on cards not known here", len(told), new, unknown)
+        items = "1 item" if len(told) == 1 else f"{len(told)} items"
+        log.info("feedback: %s, %d new, %d on cards not known here", items, new, unknown)
         return answer({})
 
     return blueprint

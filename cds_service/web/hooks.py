@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
 from cds_service.evaluation.effect import Effect
+from cds_service.facts.phrase import Phrase, say
 from cds_service.gather.chart import read_chart
 from cds_service.gather.client import FhirClient
 from cds_service.gather.draft_orders import read_drafts
@@ -20,10 +21,12 @@ from cds_service.present.cards import make_cards
 from cds_service.present.conflict import order_cards
 from cds_service.present.entry_link import with_entry_links
 from cds_service.present.speaker import Speaker, speaker
+from cds_service.present.wording import enumerated
 from cds_service.screening.conflict import screen_orders
 from cds_service.screening.memory import Memory, kind_of, tenant_key
 from cds_service.screening.patient import Rules
-from cds_service.screening.worklist.at_hook import Recalled, keep, recall
+from cds_service.screening.worklist.at_hook import keep, recall
+from cds_service.screening.worklist.recalled import Recalled
 from cds_service.settings import Hook, Service
 from cds_service.trust.caller import Caller
 from cds_service.web.answers import answer, read_body
@@ -33,20 +36,34 @@ from cds_service.web.messages import HookCall, read_call
 
 log = logging.getLogger("cds_service.web")
 
-_CANDIDACY: Final = (
+_CANDIDACY: Final = say(
     "says if the patient may be a candidate for a trial, or which missing result would decide; silent otherwise"
 )
-_CONFLICT: Final = (
+_CONFLICT: Final = say(
     "warns when an order (radiotherapy, surgery, another anti-tumour drug) would close a trial for a patient who may "
     "be a candidate, and says which criterion it would break; silent otherwise, and nothing is blocked"
 )
-_DESCRIPTIONS: Final[Mapping[Hook, str]] = {
-    "patient-view": f"When a chart is opened: {_CANDIDACY}.",
-    "encounter-start": f"When a visit or stay begins: {_CANDIDACY}.",
-    "appointment-book": f"When an appointment is made: {_CANDIDACY}.",
-    "order-select": f"When an order is chosen, before it is signed: {_CONFLICT}.",
-    "order-sign": f"When orders are about to be signed: {_CONFLICT}.",
+_DESCRIPTIONS: Final[Mapping[Hook, Phrase]] = {
+    "patient-view": say("When a chart is opened: {what}.", what=_CANDIDACY),
+    "encounter-start": say("When a visit or stay begins: {what}.", what=_CANDIDACY),
+    "appointment-book": say("When an appointment is made: {what}.", what=_CANDIDACY),
+    "order-select": say("When an order is chosen, before it is signed: {what}.", what=_CONFLICT),
+    "order-sign": say("When orders are about to be signed: {what}.", what=_CONFLICT),
 }
+# The titles that `cds_service.settings` gives; one that a site wrote is said as it stands.
+_TITLES: Final[Mapping[str, Phrase]] = {
+    str(title): title
+    for title in (
+        say("Clinical trials for nasopharyngeal carcinoma"),
+        say("Orders that would close a clinical trial for nasopharyngeal carcinoma"),
+    )
+}
+_NOT_THIS_CLIENTS: Final = say("not sent, and fhirServer is not one of this client's FHIR servers")
+_NOT_THIS_MACHINES: Final = say("not sent, and open mode asks only a fhirServer on this machine")
+_USAGE: Final = say(
+    "Needs prefetch, or a FHIR R4 server with read access to Patient, Condition, Observation, "
+    "MedicationStatement, MedicationRequest, MedicationAdministration, Medication and Procedure."
+)
 
 
 def routes(services: Services) -> Blueprint:
@@ -57,8 +74,9 @@ def routes(services: Services) -> Blueprint:
     @blueprint.get("/cds-services")
     def discovery() -> Response:
         caller_of(services)
-        rules = services.rules
-        return answer({"services": [_description(rules, service) for service in offered.values()]})
+        rules, said = services.rules, speaker(language_of_call(services.settings))
+        told = answer({"services": [_description(rules, service, said) for service in offered.values()]})
+        return say_language(told, said.language)
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
@@ -77,14 +95,14 @@ def routes(services: Services) -> Blueprint:
 
 def _cards(services: Services, service: Service, hook: HookCall, caller: Caller, said: Speaker) -> list[dict[str, Any]]:
     """Screen the patient and write what is to be said."""
-    client, as_of, now = _client(services, hook, caller), services.clock(), services.now()
+    (client, refused), as_of, now = _client(services, hook, caller), services.clock(), services.now()
     tenant = tenant_key(caller.issuer, caller.tenant)
     server = hook.fhir_server.base if hook.fhir_server else ""
     # Its pages exist in open mode only; elsewhere nobody could see or decide what would be kept.
     worklist = services.store.worklist if services.settings.mode == "open" else None
     ordered = hook.ordered
     drafts = read_drafts(ordered.bundle, hook.patient_id, ordered.selections) if ordered is not None else None
-    record = read_chart(hook.prefetch, services.rules.plan, hook.patient_id, client)
+    record = read_chart(hook.prefetch, services.rules.plan, hook.patient_id, client, refused=refused)
     found_again = recall(worklist, server, record, as_of) if worklist else Recalled()
     recalled, down = found_again or Recalled(), found_again is None
     rules = recalled.judging(services.rules)
@@ -113,24 +131,28 @@ def _cards(services: Services, service: Service, hook: HookCall, caller: Caller,
     return with_entry_links(cards, outcome, pages, said)
 
 
-def _client(services: Services, hook: HookCall, caller: Caller) -> FhirClient | None:
-    """Open the call's FHIR server; None when it names none that may be asked: then prefetch alone answers."""
-    if hook.fhir_server is None or not caller.may_name(hook.fhir_server):
-        return None
-    return services.connect(hook.fhir_server, hook.token)
+def _client(services: Services, hook: HookCall, caller: Caller) -> tuple[FhirClient | None, str]:
+    """Open the call's FHIR server; None, and why, when it names none that may be asked: prefetch alone answers."""
+    if hook.fhir_server is None:
+        return None, ""
+    if not caller.may_name(hook.fhir_server):
+        return None, _NOT_THIS_CLIENTS if caller.issuer else _NOT_THIS_MACHINES
+    return services.connect(hook.fhir_server, hook.token), ""
 
 
-def _description(rules: Rules, service: Service) -> dict[str, Any]:
-    trials = ", ".join(name for name, trial in rules.library.trials.items() if trial.speaks)
+def _description(rules: Rules, service: Service, said: Speaker) -> dict[str, Any]:
+    """Describe a service: what people read goes by language, what programs read does not."""
+    trials = enumerated(name for name, trial in rules.library.trials.items() if trial.speaks)
     return {
         "id": service.id,
         "hook": service.hook,
-        "title": service.title,
-        "description": f"{_DESCRIPTIONS[service.hook]} Trials: {trials or 'none'}. For review by people.",
-        "usageRequirements": (
-            "Needs prefetch, or a FHIR R4 server with read access to Patient, Condition, Observation, "
-            "MedicationStatement, MedicationRequest, MedicationAdministration, Medication and Procedure."
+        "title": said.said(_TITLES.get(service.title, service.title)),
+        "description": said.t(
+            "{when} Trials: {trials}. For review by people.",
+            when=_DESCRIPTIONS[service.hook],
+            trials=trials or say("none"),
         ),
+        "usageRequirements": said.said(_USAGE),
         "version": "2.0.1",
         "prefetch": rules.plan.templates,
     }

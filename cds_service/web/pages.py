@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
 
 from flask import Blueprint, Response, render_template, request
@@ -12,9 +13,9 @@ from cds_service.present.speaker import speaker
 from cds_service.web.language import language_of, said_on_pages, say_language
 
 _CLOSED: Final = """<!doctype html>
-<html lang="en">
+<html lang="{tag}">
 <head><meta charset="utf-8"><title>cds-service</title></head>
-<body><p>A CDS Hooks service for the hospital's record system.</p></body>
+<body><p>{words}</p></body>
 </html>
 """
 
@@ -25,11 +26,12 @@ def routes(services: Services) -> Blueprint:
 
     @blueprint.get("/")
     def index() -> Response:
+        spoken = speaker(language_of(services.settings), services.rules.library)
         # In verified mode nobody was asked who they are, so the page tells nothing.
         if services.settings.mode == "verified":
-            response = _page(_CLOSED)
+            words = spoken.t("A CDS Hooks service for the hospital's record system.")
+            text = _CLOSED.format(tag=spoken.tag, words=escape(words))
         else:
-            spoken = speaker(language_of(services.settings), services.rules.library)
             text = render_template(
                 "index.html",
                 **said_on_pages(spoken),
@@ -39,12 +41,8 @@ def routes(services: Services) -> Blueprint:
                 services=services.settings.services,
                 trials=list(services.rules.library.trials.values()),
             )
-            response = say_language(_page(text), spoken.language)
+        response = say_language(Response(text, content_type="text/html; charset=utf-8"), spoken.language)
         response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
         return response
 
     return blueprint
-
-
-def _page(text: str) -> Response:
-    return Response(text, content_type="text/html; charset=utf-8")

@@ -71,7 +71,7 @@ def _request_error(error: RequestError) -> Response:
 
 def _gather_error(error: GatherError) -> Response:
     log.warning("not judged: %s", error)
-    return problem(412, str(error))
+    return problem(412, str(error), error.field)
 
 
 def _auth_error(error: AuthError) -> Response:

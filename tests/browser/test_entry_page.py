@@ -169,7 +169,7 @@ def test_without_scripts_a_person_attests_and_supposes(opened):
     assert form.get_by_label("Counts until").input_value() == "2026-03-29"
     page.locator("input[name=if-bilirubin_total]").fill("40")
     page.get_by_role("button", name="Suppose").click()
-    expect(page.locator(".supposed")).to_contain_text("in truth: needs data")
+    expect(page.locator(".supposed")).to_contain_text("as it stands: needs data")
     assert "if-bilirubin_total=40" in page.url
     expect(page.locator("p.sentence")).to_contain_text("Needs data")
 

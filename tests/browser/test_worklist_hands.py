@@ -92,7 +92,7 @@ def test_supposing_keeps_the_place(house: House):
     field.fill("14")
     top = page.evaluate("window.scrollY")
     field.press("Enter")
-    expect(page.locator("#supposed")).to_contain_text("in truth: needs data")
+    expect(page.locator("#supposed")).to_contain_text("as it stands: needs data")
     expect(field).to_be_focused()
     assert page.evaluate("window.scrollY") == top
     assert "if-bilirubin_total=14" in page.url

@@ -128,7 +128,7 @@ def test_a_search_by_name_stays_out_of_the_address(open_page, scripts):
     page.click("thead th >> nth=0 >> button")  # sorted by name: still found by name, and still no name in the address
     expect(page.locator("#find-text")).to_have_value(name)
     expect(page.locator("thead th[aria-sort=ascending]")).to_have_count(1)
-    assert page.url.endswith(LIST)
+    assert page.url.endswith(f"{LIST}#shown")
     page.click("text=All of them")
     expect(shown.nth(1)).to_be_visible()
 

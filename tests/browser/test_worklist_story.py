@@ -216,7 +216,8 @@ def take_along(page: Page, language: str, words: dict[str, str]) -> None:
         page.locator("input[name=names]").set_checked(names)
         with page.expect_download() as download:
             page.locator("main form button").click()
-        assert re.fullmatch(rf"worklist-{TRIAL}-2026-03-01\.{kind}", download.value.suggested_filename)
+        holds = "named" if names else "coded"
+        assert download.value.suggested_filename == f"worklist-{TRIAL}-2026-03-01-{holds}.{kind}"
         files[kind] = Path(download.value.path()).read_bytes()
     rows = list(csv.DictReader(io.StringIO(files["csv"].decode("utf-8-sig"))))
     text = files["csv"].decode("utf-8-sig")

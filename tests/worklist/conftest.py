@@ -12,14 +12,18 @@ from cds_service.web import create_app
 
 @pytest.fixture
 def services():
-    built = build(load_settings(mode="open"), clock=lambda: AS_OF, now=lambda: NOW, rules=RULES)
+    built = build(
+        load_settings(mode="open", time_zone="Asia/Shanghai"), clock=lambda: AS_OF, now=lambda: NOW, rules=RULES
+    )
     yield built
     built.store.close()
 
 
 @pytest.fixture
 def app(services):
-    return create_app(services)
+    made = create_app(services)
+    made.extensions["desk"] = services.store.worklist
+    return made
 
 
 @pytest.fixture

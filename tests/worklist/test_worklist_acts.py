@@ -46,7 +46,7 @@ def test_two_people_at_the_same_entry_lose_nothing(services, app, candidate, li)
     assert entry_of(services, candidate).state is EntryState.DECLINED
     for words in ("Sister Wang", "does not want to", "I have called &lt;b&gt;her&lt;/b&gt;"):
         assert words in answer.text
-    fields = dict(re.findall(r'name="(version|csrf_token)" value="([^"]+)"', answer.text))
+    fields = dict(re.findall(r'name="(version|screening|csrf_token)" value="([^"]+)"', answer.text))
     again = li.client.post(
         f"{path}/decision", data={**fields, "state": "contacted", "reason": "I have called <b>her</b>"}
     )
@@ -106,6 +106,31 @@ def test_a_wrong_field_is_named_and_nothing_is_kept(services, candidate, li, act
         assert "x" * 4000 in answer.text or not fields["text"].strip()
 
 
+@pytest.mark.parametrize("screening", ["", " "])
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("decision", {"state": "enrolled"}),
+        ("note", {"text": "called"}),
+        ("assignee", {"assignee": "Wang"}),
+        ("seen", {}),
+        ("attest", {"criterion": "life-expectancy", "verdict": "pass", "until": "2026-04-01"}),
+        ("withdraw", {"criterion": "life-expectancy"}),
+    ],
+)
+def test_nobody_decides_on_what_they_did_not_see(services, candidate, li, action, fields, screening):
+    wang = Person(li.client.application, "Wang")
+    version = entry_of(services, candidate).version
+    assert wang.post(f"/worklist/entries/{candidate}/assignee", version=version, assignee="Wang").status_code == 303
+    before = services.store.worklist.history(candidate)
+    sent = {**fields, "version": version, "screening": screening}
+    answer = li.post(f"/worklist/entries/{candidate}/{action}", **sent)
+    assert answer.status_code == 409
+    assert "which judgement its page showed" in answer.text
+    assert "What was done meanwhile" in answer.text
+    assert services.store.worklist.history(candidate) == before
+
+
 def test_no_version_is_no_way_round_the_lock(services, candidate, li):
     for version in ("", "-1", "1e3", "９"):
         answer = li.post(f"/worklist/entries/{candidate}/decision", version=version, state="enrolled")
@@ -120,7 +145,7 @@ def test_a_large_form_is_refused(candidate, li):
 
 def test_attest_and_withdraw(services, app, li):
     entry = take(services, story("candidate"))
-    asked = entry_of(services, entry).latest.result["to_confirm"]
+    asked = entry_of(services, entry).latest.brief["to_confirm"]
     assert asked
     path = f"/worklist/entries/{entry}"
     fields = {"criterion": asked[0], "verdict": "fail", "until": "2026-04-01", "reason": "told me so"}
@@ -128,7 +153,7 @@ def test_attest_and_withdraw(services, app, li):
     assert answer.status_code == 303
     after = entry_of(services, entry)
     assert after.latest.status == "not-now"
-    assert asked[0] not in after.latest.result["to_confirm"]
+    assert asked[0] not in after.latest.brief["to_confirm"]
     page = li.get(path).text
     assert "attested by Dr Li" in page
     assert "told me so" in page
@@ -143,17 +168,17 @@ def test_an_attestation_holds_for_a_year_at_most(services, li, candidate):
     path, version = f"/worklist/entries/{candidate}/attest", entry_of(services, candidate).version
     late = li.post(path, version=version, until="2027-03-02", **fields)
     assert late.status_code == 400
-    assert "Holds until: at the latest 1 Mar 2027" in html.unescape(late.text)
+    assert "Counts until: at the latest 1 Mar 2027" in html.unescape(late.text)
     assert li.post(path, version=version, until="2027-03-01", **fields).status_code == 303
 
 
 def test_attesting_a_chart_of_last_week(services, app, li):
     entry = take(services, story("candidate"), as_of=date(2026, 2, 25))
-    asked = entry_of(services, entry).latest.result["to_confirm"]
+    asked = entry_of(services, entry).latest.brief["to_confirm"]
     fields = {"criterion": asked[0], "verdict": "fail", "until": "2026-04-01"}
     answer = li.post(f"/worklist/entries/{entry}/attest", version=entry_of(services, entry).version, **fields)
     assert answer.status_code == 303
-    assert asked[0] not in entry_of(services, entry).latest.result["to_confirm"]
+    assert asked[0] not in entry_of(services, entry).latest.brief["to_confirm"]
 
 
 def test_what_changed_is_shown_and_acknowledged(services, li, candidate):

@@ -25,6 +25,7 @@ from worklist_desk import (
 )
 
 from cds_service.present.cohort.pseudonyms import coded
+from cds_service.store.worklist import WhyForgotten
 
 
 def test_html_in_a_name_is_text_everywhere(services, app, hostile):
@@ -62,7 +63,7 @@ def test_exports_are_coded_unless_names_are_asked_for(services, li, many):
     for kind in ("csv", "xlsx", "fhir"):
         answer = exported(li, format=kind)
         assert answer.status_code == 200
-        assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="worklist-{TRIAL}-2026-03-01.')
+        assert f'filename="worklist-{TRIAL}-2026-03-01-coded.{kind}' in answer.headers["Content-Disposition"]
         text = flat(answer.data) if kind == "xlsx" else answer.data.decode("utf-8-sig")
         assert not [one for one in secret if one in text], kind
         assert len(set(re.findall(r"P-[A-Z2-7]{16}", text))) == len(many)
@@ -74,7 +75,9 @@ def test_exports_are_coded_unless_names_are_asked_for(services, li, many):
         assert row.detail["reason"] == "for the board"
         assert row.detail["names"] == 0
         assert set(row.detail["entries"].split()) == set(many.values())
-    named = exported(li, format="csv", names="1").data.decode("utf-8-sig")
+    answer = exported(li, format="csv", names="1")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="worklist-{TRIAL}-2026-03-01-named.csv"'
+    named = answer.data.decode("utf-8-sig")
     assert all(p["id"] in named for p in people)
     first, second = (exported(li, format="csv").data for _ in range(2))
     assert first == second
@@ -173,7 +176,7 @@ def test_who_is_forgotten_meanwhile_is_not_in_the_file(services, li, alike, monk
 
     def slow(self, *args, **named):
         found = ids(self, *args, **named)
-        self.forget(entry_of(services, gone).patient, who="x", reason="retention", now=NOW)
+        self.forget(entry_of(services, gone).patient, who="x", reason=WhyForgotten.RETENTION, now=NOW)
         return found
 
     monkeypatch.setattr(type(services.store.worklist), "ids", slow)

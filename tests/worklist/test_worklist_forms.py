@@ -89,7 +89,9 @@ def test_a_token_outlives_an_hour_and_a_worker(services, app, candidate, li, mon
     monkeypatch.setattr("time.time", lambda: later)
     other = create_app(services).test_client()  # another worker on the same database
     other.set_cookie("worklist", li.client.get_cookie("worklist", path="/worklist").value, path="/worklist")
-    answer = other.post(f"/worklist/entries/{candidate}/note", data={"csrf_token": token, "text": "late"})
+    answer = other.post(
+        f"/worklist/entries/{candidate}/note", data={"csrf_token": token, "text": "late", "screening": "1"}
+    )
     assert answer.status_code == 303
     assert services.store.worklist.history(candidate)[0].who == "Dr Li"
 

@@ -38,15 +38,34 @@ def test_a_long_history_comes_in_pages(services, li, candidate):
     assert [int(one) for one in newest] == [229, 228, 227, 226, 225, 224]
 
 
+def with_hemoglobin(value):
+    bundle = story("candidate")
+    for one in bundle["entry"]:
+        if "718-7" in str(one["resource"].get("code")):
+            one["resource"]["valueQuantity"]["value"] = value
+    return bundle
+
+
 def test_many_judgements_come_in_pages(services, li, monkeypatch):
     monkeypatch.setattr("cds_service.web.worklist.entries._ROWS", 3)
     for number in range(8):
-        entry = take(services, story("candidate"), as_of=FIRST + timedelta(days=number))
+        entry = take(services, with_hemoglobin(120 + number), as_of=FIRST + timedelta(days=number))
     pages = walked(li, f"/worklist/entries/{entry}/history", "judged-before")
     assert [rows(page)[1] for page in pages] == [3, 3, 2]
     days = [day for page in pages for day in re.findall(r'<th scope="row">([0-9]+) Feb 2026', page)]
     assert days == [str(number) for number in range(28, 20, -1)]
     assert entry_of(services, entry).latest.as_of == FIRST + timedelta(days=7)
+
+
+def test_what_was_the_same_on_many_days_is_one_line(services, li):
+    for number in range(6, 9):
+        entry = take(services, story("candidate"), as_of=FIRST + timedelta(days=number))
+    page = li.get(f"/worklist/entries/{entry}/history").text
+    assert rows(page)[1] == 1
+    assert "the same since 27 Feb 2026, judged on 3 days" in page
+    assert (
+        "the same since" not in li.get(f"/worklist/entries/{take(services, story('prior-radiotherapy'))}/history").text
+    )
 
 
 def test_a_history_takes_numbers_only(services, li, candidate):

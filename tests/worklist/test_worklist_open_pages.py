@@ -75,8 +75,9 @@ def test_a_form_that_is_sent_again_still_says_what_was_shown(services, candidate
 def test_what_is_attested_at_another_gate_than_the_page_showed_is_not_kept(services, candidate, li):
     path = f"/worklist/entries/{candidate}"
     sent, entry = forms(li.get(path))["attest"], entry_of(services, candidate)
-    last = {one.name: getattr(entry.latest, one.name) for one in fields(NewScreening)}
-    moved = replace(NewScreening(**last), gate="another", rules_digest="sha256:other")
+    result = services.store.worklist.result(candidate, entry.latest.id)
+    last = {one.name: getattr(entry.latest, one.name) for one in fields(NewScreening) if one.name != "result"}
+    moved = replace(NewScreening(**last, result=result), gate="another", rules_digest="sha256:other")
     chart = Chart(entry.latest.fingerprint, services.store.worklist.chart(entry.patient, entry.latest.fingerprint))
     services.store.worklist.take(entry.person, chart, [moved], differs=differs, now=NOW + timedelta(minutes=1))
     answer = li.post(f"{path}/attest", **{**sent, "verdict": "pass", "until": (AS_OF + timedelta(9)).isoformat()})

@@ -19,6 +19,7 @@ TRIAL = "NCT07235319"
 LIST = f"/worklist/trials/{TRIAL}"
 PATIENTS = Path(__file__).resolve().parents[2] / "fhir_examples" / "patients"
 RULES = load_rules()
+EDIT = re.compile(r"/worklist/entries/([0-9a-f]{32})/[a-z]+")
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 FORMULA = '=HYPERLINK("http://evil.invalid","x")'
@@ -67,4 +68,8 @@ class Person:
         return html.unescape(TOKEN.search(self.get("/worklist/me").text)[1])
 
     def post(self, path, headers=None, **fields):
+        edited = EDIT.fullmatch(path)
+        if edited and "screening" not in fields:  # the form of the page as it is now
+            entry = self.client.application.extensions["desk"].entry(edited[1])
+            fields["screening"] = entry.latest.id if entry else 1
         return self.client.post(path, data={"csrf_token": self.token, **fields}, headers=headers or {})

@@ -119,4 +119,4 @@ FORMATS: Final[Mapping[str, Writer]] = {
     "html": _html,
 }
 
-_PACKAGES: Final[Mapping[str, str]] = {"xlsx": "xlsxwriter", "parquet": "pyarrow"}
+_PACKAGES: Final[Mapping[str, str]] = {"parquet": "pyarrow"}

@@ -54,21 +54,21 @@ NOBODY: Final = say("Nobody.")
 
 TRIALS: Final = say("Trials")
 RUN: Final = say("This run")
-WITHOUT: Final = say("Trigger fails")
-UNSURE: Final = say("Trigger not known")
+WITHOUT: Final = say("Outside the trial's population")
+UNSURE: Final = say("Not known whether in the trial's population")
 UNSURE_NOTE: Final = say(
     "Whether these patients are of the kind that the trial is about is not known. They are in no ranking."
 )
 LIST: Final = say("Ranked list")
 LIST_NOTE: Final = say(
     "Candidates, the soonest to lapse first; those who need data, the least missing first; not now, by the day it may "
-    "turn; those who cannot enter. Only patients whose trigger passes."
+    "turn; those who cannot enter. Only patients in the trial's population."
 )
 MATRIX: Final = say("Criteria, patient by patient")
 NOT_ASKED: Final = say("not asked at this moment")
 FUNNEL_NOTE: Final = say(
-    "After the trigger only those who pass it go on; at the criteria all who do not fail go on: "
-    "an unknown loses nobody. The bar of the trigger has a scale of its own."
+    "After the first step only those who pass it go on; at the criteria all who do not fail go on: "
+    "an unknown loses nobody. The bar of the first step has a scale of its own."
 )
 DISTRIBUTION: Final = say("As a bar")
 DAY: Final = say("Day to watch")

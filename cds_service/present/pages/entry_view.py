@@ -10,7 +10,6 @@ from typing import Final
 from cds_service.evaluation.outcome import PatientOutcome, TrialOutcome
 from cds_service.evaluation.seen import Seen
 from cds_service.evaluation.what_if import Supposable
-from cds_service.facts import shown
 from cds_service.present.pages import words
 from cds_service.present.pages.differences import Change, ChangeRow, Supposition, change_rows, supposition
 from cds_service.present.pages.lab_plot import LabPlot, lab_plot
@@ -18,6 +17,7 @@ from cds_service.present.pages.matrix import MatrixRow, matrix
 from cds_service.present.pages.open_points import ConfirmRow, MissingRow, confirm_rows, missing_rows, unread_parts
 from cds_service.present.pages.sentence import Spoken, spoken
 from cds_service.present.pages.timeline_plot import TimelinePlot, timeline_plot
+from cds_service.present.pages.values import unit_of
 from cds_service.present.safe_text import plain
 from cds_service.present.speaker import Speaker
 from cds_service.trials.model import Trial
@@ -184,5 +184,11 @@ def _field(one: Supposable, supposed: Mapping[str, str], speaker: Speaker) -> Su
     choices = [(value, plain(speaker.said(name), 120)) for value, name in one.choices]
     value = supposed.get(one.name, "")
     return SupposeField(
-        one.name, label, one.kind, plain(shown.unit(one.unit), 40), plain(speaker.said(one.hint), 200), choices, value
+        one.name,
+        label,
+        one.kind,
+        plain(unit_of(one.unit, speaker), 40),
+        plain(speaker.said(one.hint), 200),
+        choices,
+        value,
     )

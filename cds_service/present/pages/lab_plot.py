@@ -19,6 +19,7 @@ from cds_service.facts.dates import shift
 from cds_service.facts.phrase import say
 from cds_service.present.pages.scales import Days, Numbers, plausible, range_of, span_of
 from cds_service.present.pages.svg import Drawing
+from cds_service.present.pages.values import unit_of
 from cds_service.present.safe_text import plain
 from cds_service.present.speaker import Speaker
 
@@ -77,7 +78,7 @@ def lab_plot(series: LabSeries, verdict: str, name: str, speaker: Speaker) -> La
         name: unique on the page.
         speaker: of the page.
     """
-    label, unit = plain(speaker.t(series.label), 200), plain(shown.unit(series.unit))
+    label, unit = plain(speaker.t(series.label), 200), plain(unit_of(series.unit, speaker))
     begins, ends = series.window
     window = speaker.t(
         say("window {first} to {last}", first=shown.day(begins, year=False), last=shown.day(ends, year=False))

@@ -34,7 +34,8 @@ class MissingRow:
         gives: what that would give, "" when it leans nowhere; ``leaning`` is its class.
         leaning: "pass", "fail" or "".
         settled_by: what would settle it.
-        until: until when a result of the day of the judgement would count, "" when none would or time does not matter.
+        until: until when a result of the day of the judgement would count, "" when none would, that day
+            has passed, or time does not matter.
         instead: what could stand in.
         criteria: the criteria that wait for it.
     """
@@ -106,10 +107,15 @@ def _missing(one: Decisive, outcome: TrialOutcome, as_of: date, speaker: Speaker
         gives=speaker.t(LEANING[one.leaning]) if one.leaning and one.last else "",
         leaning=one.leaning.value if one.leaning and one.last else "",
         settled_by=speaker.t(words.SETTLED_BY[one.ask.kind]),
-        until=speaker.day(one.new_until) if one.new_until and one.reason is not Reason.NOT_FETCHED else "",
+        until=speaker.day(one.new_until) if _counts(one, today or as_of) else "",
         instead=speaker.said(joined(instead, " or ")),
         criteria=speaker.joined(criteria, ", "),
     )
+
+
+def _counts(one: Decisive, today: date) -> bool:
+    """Say whether a result of the day of the judgement would still count: of one long ago it is no use to know."""
+    return one.new_until is not None and one.new_until >= today and one.reason is not Reason.NOT_FETCHED
 
 
 def confirm_rows(outcome: TrialOutcome, as_of: date, speaker: Speaker) -> tuple[ConfirmRow, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Final, Protocol
 
 from cds_service.evaluation.outcome import Status, Verdict
@@ -16,7 +16,10 @@ from cds_service.present.speaker import Speaker
 from cds_service.trials.model import Trial
 
 _NAMES: Final = 4
+# What the service does by itself, though a person's edit may have asked for it.
+_OWN: Final = frozenset({"screened", "not-found"})
 _NAME: Final = 120
+_NUMBER: Final = 64
 _NOTE: Final = 4_000
 
 
@@ -34,6 +37,14 @@ class Person(Protocol):
     @property
     def gender(self) -> str:
         """As recorded."""
+
+    @property
+    def number(self) -> str:
+        """Of the medical record, "" where there is none."""
+
+    @property
+    def reference(self) -> str:
+        """``Patient/<id>``, or a fullUrl."""
 
 
 class Event(Protocol):
@@ -64,11 +75,13 @@ class PersonRow:
         names: in each script, the official first; never empty.
         born: the birth date, "" when it is not recorded.
         gender: in words, "" when it is not recorded.
+        number: of the medical record, else the record system's id: two of one name are told apart.
     """
 
     names: Sequence[str]
     born: str
     gender: str
+    number: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,13 @@ def person_row(person: Person, speaker: Speaker) -> PersonRow:
         names=names or [speaker.t(say("(no name on record)"))],
         born=plain(speaker.day(person.birth_date), 40) if person.birth_date else "",
         gender=speaker.t(gender) if gender else "",
+        number=number_of(person),
     )
+
+
+def number_of(person: Person) -> str:
+    """Return what tells a person from another of the same name: the record's number, else the record system's id."""
+    return plain(person.number or person.reference.rpartition("/")[2].removeprefix("urn:uuid:"), _NUMBER)
 
 
 def event_rows(events: Iterable[Event], trial: Trial | None, speaker: Speaker) -> list[EventRow]:
@@ -108,7 +127,7 @@ def event_rows(events: Iterable[Event], trial: Trial | None, speaker: Speaker) -
     return [
         EventRow(
             at=at_words(one.at, speaker),
-            who=plain(one.who, _NAME),
+            who="" if one.what in _OWN else plain(one.who, _NAME),
             told=plain(speaker.said(_told(one.what, one.detail, shorts)), _NOTE),
         )
         for one in events
@@ -116,9 +135,10 @@ def event_rows(events: Iterable[Event], trial: Trial | None, speaker: Speaker) -
 
 
 def at_words(at: datetime, speaker: Speaker) -> str:
-    """Write an instant to the minute, with its zone."""
-    zone = at.strftime("%Z")
-    return " ".join(part for part in (speaker.day(at.date()), at.strftime("%H:%M"), zone) if part)
+    """Write an instant to the minute, as the clock tells it that it is given in, and how far that is from UTC."""
+    offset = at.utcoffset()
+    zone = str(timezone(offset)) if offset is not None else ""
+    return " ".join(part for part in (speaker.day(at.date()), f"{at:%H:%M}", zone) if part)
 
 
 def _told(what: str, detail: Mapping[str, str | int], shorts: Mapping[str, str]) -> str:

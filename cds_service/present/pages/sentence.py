@@ -46,7 +46,7 @@ class Spoken:
 
 
 def spoken(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker, *, today: date | None = None) -> Spoken:
-    """Say the verdict; of a candidate whose results no longer count, that it was one, and when.
+    """Say the verdict, and whether results no longer count; of a candidate then that it was one, and when.
 
     Args:
         outcome: of the trial.
@@ -55,7 +55,7 @@ def spoken(outcome: TrialOutcome, patient: PatientOutcome, speaker: Speaker, *, 
         today: the day it is read; None for the day of the judgement.
     """
     lapsed = _lapsed(outcome, today)
-    clauses = list(_clauses(outcome, speaker, today or patient.as_of))
+    clauses = list(_clauses(outcome, speaker, patient.as_of, today or patient.as_of))
     if patient.unread:
         clauses.append(words.ALL_READ)
     rest = plain(speaker.joined(clauses), 2_000)
@@ -76,8 +76,14 @@ def _lapsed(outcome: TrialOutcome, today: date | None) -> bool:
     return last is not None and today is not None and last < today
 
 
-def _clauses(outcome: TrialOutcome, speaker: Speaker, today: date) -> Iterator[str]:
-    if _lapsed(outcome, today):
+def _gone(outcome: TrialOutcome, today: date) -> bool:
+    """Say whether some result no longer counts, of whoever may still enter."""
+    return outcome.status is not Status.EXCLUDED and outcome.until is not None and outcome.until < today
+
+
+def _clauses(outcome: TrialOutcome, speaker: Speaker, as_of: date, today: date) -> Iterator[str]:
+    gone = _gone(outcome, today)
+    if gone:
         yield _until(outcome, today)
     if outcome.status is Status.NEEDS_DATA:
         yield from _what_decides(outcome, speaker)
@@ -87,7 +93,9 @@ def _clauses(outcome: TrialOutcome, speaker: Speaker, today: date) -> Iterator[s
             yield words.look_again(outcome.look_again, today)
         return
     met, total = computed(outcome)
-    if met == total:
+    if gone and outcome.status is not Status.CANDIDATE:
+        yield say("{met} of {total} computed criteria met as of {day}", met=met, total=total, day=shown.day(as_of))
+    elif met == total:
         yield say("all {total} computed criteria met", total=total)
     else:
         yield say("{met} of {total} computed criteria met", met=met, total=total)
@@ -97,7 +105,7 @@ def _clauses(outcome: TrialOutcome, speaker: Speaker, today: date) -> Iterator[s
     against = leaning_fail(outcome)
     if against:
         yield say("the record leans against {criteria}", criteria=_named(against))
-    if outcome.status is Status.CANDIDATE and not _lapsed(outcome, today):
+    if outcome.status is Status.CANDIDATE and not gone:
         yield _until(outcome, today)
 
 

@@ -35,6 +35,12 @@ class ShownValue:
     test: str = ""
 
 
+def unit_of(unit: str | None, speaker: Speaker) -> str:
+    """Write a unit for people; of a score, which has none, that it is one."""
+    told = shown.unit(unit)
+    return speaker.t(say("score")) if told == "score" else told
+
+
 def shown_value(evidence: Evidence, speaker: Speaker, test: str = "") -> ShownValue:
     """Write a value.
 

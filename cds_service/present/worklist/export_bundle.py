@@ -11,7 +11,7 @@ from cds_service.present.safe_text import plain
 from cds_service.present.worklist import words
 from cds_service.present.worklist.export_table import Export
 from cds_service.present.worklist.listed import Listed
-from cds_service.present.worklist.rows import lapsed, names
+from cds_service.present.worklist.rows import counts_until, names, results_lapsed
 from cds_service.trials.model import Trial
 
 # What FHIR keeps is in English, as the bundles of prescreening are.
@@ -57,8 +57,8 @@ def _entry(entry: Listed, export: Export) -> dict[str, Any]:
     if called:
         item["display"] = called
     flag = f"{words.state(entry.state)}; {entry.latest.status}, judged as of {entry.latest.as_of.isoformat()}"
-    if lapsed(entry, export.today):
-        flag += f", results lapsed after {entry.latest.lapses}"
+    if results_lapsed(entry, export.today):
+        flag += f", results lapsed after {counts_until(entry)}"
     if entry.latest.anchor is not None:
         flag += f", planned first dose {entry.latest.anchor}"
     return {"flag": {"text": flag}, "item": item}

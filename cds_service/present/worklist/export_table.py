@@ -16,10 +16,19 @@ from cds_service.present.cohort.table import Cell, safe
 from cds_service.present.safe_text import plain
 from cds_service.present.worklist import words
 from cds_service.present.worklist.listed import Listed
-from cds_service.present.worklist.rows import blocked, criterion_name, fact_name, lapsed, names, status_of, to_confirm
+from cds_service.present.worklist.rows import (
+    blocked,
+    counts_until,
+    criterion_name,
+    fact_name,
+    names,
+    results_lapsed,
+    status_of,
+    to_confirm,
+)
 from cds_service.trials.model import Library, Trial
 
-_WHO: Final = (words.NAMES, words.BIRTH, words.GENDER)
+_WHO: Final = (words.NAMES, words.BIRTH, words.GENDER, words.NUMBER)
 _MIDDLE: Final = (
     lists.STATUS_HEADING,
     lists.GATE,
@@ -101,15 +110,7 @@ def write_csv(
 def write_xlsx(
     file: IO[bytes], export: Export, entries: Iterable[Listed], library: Library, translate: Translate
 ) -> None:
-    """Write the table as a workbook, in memory: no part of it is left on the disk.
-
-    Args:
-        file: open for writing.
-        export: what it is.
-        entries: in order.
-        library: for the names of facts and criteria.
-        translate: into the reader's language.
-    """
+    """Write the table as a workbook, as :func:`write_csv` does; in memory, so that no part is left on the disk."""
     import xlsxwriter
 
     book = xlsxwriter.Workbook(file, {"in_memory": True, **NOTHING_MADE})
@@ -167,11 +168,16 @@ def _row(number: int, entry: Listed, export: Export, library: Library, translate
         return safe(in_language(text, translate))
 
     candidate = latest.status == Status.CANDIDATE
-    who = (safe("; ".join(names(entry))), safe(plain(person.birth_date)), safe(plain(person.gender)))
+    who = (
+        safe("; ".join(names(entry))),
+        safe(plain(person.birth_date)),
+        safe(plain(person.gender)),
+        safe(plain(person.number)),
+    )
     gate = (
         next((words_of_rules(one.label) for one in trial.gates if one.id == latest.gate), latest.gate) if trial else ""
     )
-    against = [one for one in latest.result.get("criteria", ()) if one.get("verdict") == "fail"]
+    against = [one for one in latest.brief.get("criteria", ()) if one.get("verdict") == "fail"]
     return [
         number,
         safe(entry.trial),
@@ -180,10 +186,10 @@ def _row(number: int, entry: Listed, export: Export, library: Library, translate
         said(status_of(entry, export.today)),
         said(gate),
         said(joined(fact_name(fact, library) for fact in latest.missing)),
-        said(joined([*blocked(latest.result), *(criterion_name(str(one.get("id")), trial) for one in against)])),
-        said(joined(to_confirm(latest.result, trial))),
-        latest.lapses if candidate else None,
-        said(words.YES) if lapsed(entry, export.today) else "",
+        said(joined([*blocked(latest.brief), *(criterion_name(str(one.get("id")), trial) for one in against)])),
+        said(joined(to_confirm(latest.brief, trial))),
+        counts_until(entry),
+        said(words.YES) if results_lapsed(entry, export.today) else "",
         None if candidate else latest.lapses,
         latest.decided,
         latest.total,

@@ -12,10 +12,6 @@ from cds_service.present.pages.people import Person
 class Known(Person, Protocol):
     """Who an entry is about: text from FHIR, hostile until escaped."""
 
-    @property
-    def reference(self) -> str:
-        """``Patient/<id>``, or a fullUrl."""
-
 
 class Screened(Protocol):
     """The newest judgement of an entry."""
@@ -57,8 +53,8 @@ class Screened(Protocol):
         """Of the rules that judged."""
 
     @property
-    def result(self) -> Mapping[str, Any]:
-        """The contract's JSON of the trial."""
+    def brief(self) -> Mapping[str, Any]:
+        """Of the contract's JSON: what blocks, fails, is to be confirmed or was doubted; how long results count."""
 
 
 class Listed(Protocol):

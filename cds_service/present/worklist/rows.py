@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from cds_service.evaluation.outcome import DECEASED, LEANS_AGAINST, Status, Verdict
 from cds_service.facts import shown
-from cds_service.facts.phrase import say, words_of_rules
+from cds_service.facts.phrase import joined, say, words_of_rules
 from cds_service.present import wording
 from cds_service.present.cohort import words as lists
+from cds_service.present.pages.people import number_of
 from cds_service.present.pages.words import LAPSED_MARK, STATUS_MARK, candidate_as_of
 from cds_service.present.safe_text import plain
 from cds_service.present.worklist import words
@@ -34,13 +35,14 @@ class ListRow:
         names: as recorded, each script one.
         birth_date: for people.
         gender: as recorded.
+        number: of the medical record, else the record system's id.
         status: as in the contract.
         status_words: for people.
         mark: its shape.
         kind: whether the reasons are missing, stand against, or are to be confirmed; "" without reasons.
         reasons: the first few.
         more: how many are left out.
-        day: until when results count, or when to look again; or that the day has passed.
+        day: until when results count, or when to look again; or that they have lapsed, or the day has come.
         lapsed: whether the results of a candidate no longer count.
         state: what people decided.
         state_words: for people.
@@ -54,6 +56,7 @@ class ListRow:
     names: Sequence[str]
     birth_date: str
     gender: str
+    number: str
     status: str
     status_words: str
     mark: str
@@ -89,6 +92,7 @@ def row(entry: Listed, library: Library, today: date) -> ListRow:
         names=names(entry),
         birth_date=shown.day(plain(entry.person.birth_date, 10)),
         gender=plain(entry.person.gender, 20),
+        number=number_of(entry.person),
         status=latest.status,
         status_words=status_of(entry, today),
         mark=LAPSED_MARK if gone else status_mark(latest.status),
@@ -128,6 +132,21 @@ def lapsed(entry: Listed, today: date) -> bool:
     return entry.latest.status == Status.CANDIDATE and last is not None and last < today
 
 
+def counts_until(entry: Listed) -> date | None:
+    """Return the last day on which all results count of who may still enter; None where time does not matter."""
+    latest = entry.latest
+    if latest.status == Status.CANDIDATE:
+        return latest.lapses
+    told = latest.brief.get("valid_until") if latest.status != Status.EXCLUDED else None
+    return date.fromisoformat(str(told)) if told else None
+
+
+def results_lapsed(entry: Listed, today: date) -> bool:
+    """Say whether some result no longer counts, of whatever status."""
+    last = counts_until(entry)
+    return last is not None and last < today
+
+
 def status_of(entry: Listed, today: date) -> str:
     """Say the status of an entry; of a candidate whose results no longer count, on which day it was one."""
     if lapsed(entry, today):
@@ -136,19 +155,23 @@ def status_of(entry: Listed, today: date) -> str:
 
 
 def day(entry: Listed, today: date) -> str:
-    """Say until when a candidate's results count, or when "not now" may turn, or that it passed; "" for neither."""
-    latest = entry.latest
-    if latest.lapses is None:
-        return ""
+    """Say until when a candidate's results count, or when "not now" may turn, or that it passed; "" for neither.
+
+    That results have lapsed is said of all who may still enter.
+    """
+    latest, last = entry.latest, counts_until(entry)
+    gone = words.lapsed(shown.day(last)) if last is not None and last < today else ""
+    if latest.lapses is None or (gone and latest.status == Status.CANDIDATE):
+        return gone
     told = shown.day(latest.lapses)
     if latest.status == Status.CANDIDATE:
-        return words.lapsed(told) if lapsed(entry, today) else words.until(told)
-    return words.since(told) if latest.lapses <= today else words.again(told)
+        return words.until(told)
+    return joined([gone, words.since(told) if latest.lapses <= today else words.again(told)])
 
 
 def reasons(entry: Listed, library: Library) -> Iterator[str]:
     """Yield what an entry waits for: the missing facts, what stands against it, or what people must confirm."""
-    latest, result = entry.latest, entry.latest.result
+    latest, result = entry.latest, entry.latest.brief
     trial = library.trials.get(entry.trial)
     if latest.status == Status.NEEDS_DATA:
         for fact in latest.missing:

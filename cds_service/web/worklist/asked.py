@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Final
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
 from cds_service.errors import RequestError
-from cds_service.facts.phrase import say
+from cds_service.facts.phrase import joined, say
 from cds_service.present.safe_text import plain
 from cds_service.store.worklist import MOST_NOTE, MOST_REASON
 
@@ -25,7 +27,7 @@ LABELS: Final = {
     "assignee": say("Assigned to"),
     "screening": say("What you have seen"),
     "verdict": say("Verdict"),
-    "until": say("Holds until"),
+    "until": say("Counts until"),
     "who": say("Your name"),
     "format": say("Format"),
 }
@@ -143,15 +145,27 @@ def day(name: str) -> date:
     raise RequestError(say("{field}: a day such as 2026-03-01.", field=label(name)), field=name)
 
 
-def choice(name: str, choices: tuple[str, ...], *, source: MultiDict[str, str] | None = None) -> str:
+def choice(
+    name: str,
+    choices: tuple[str, ...],
+    *,
+    source: MultiDict[str, str] | None = None,
+    words: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return one of some words.
+
+    Args:
+        name: of the field.
+        choices: what may stand there.
+        source: where to look; the form for None.
+        words: what the form's page calls them, where that is not the same.
 
     Raises:
         RequestError: it is none of them.
     """
     found = _one(name, source)
     if found not in choices:
-        raise _not_one_of(name, choices)
+        raise _not_one_of(name, [words.get(one, one) for one in choices])
     return found
 
 
@@ -179,5 +193,6 @@ def _one(name: str, source: MultiDict[str, str] | None = None) -> str:
     return found[0].strip() if found else ""
 
 
-def _not_one_of(name: str, known: tuple[str, ...]) -> RequestError:
-    return RequestError(say("{field}: one of {choices}.", field=label(name), choices=", ".join(known)), field=name)
+def _not_one_of(name: str, known: Sequence[str]) -> RequestError:
+    told = joined(filter(None, known), ", ")
+    return RequestError(say("{field}: one of {choices}.", field=label(name), choices=told), field=name)

@@ -19,12 +19,13 @@ from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import Verdict
 from cds_service.facts import shown
 from cds_service.facts.phrase import say
+from cds_service.present.pages.words import STATES
 from cds_service.screening.worklist import rejudge
 from cds_service.screening.worklist.changes import differs
 from cds_service.screening.worklist.opened import open_entry
 from cds_service.store.worklist import MOST_NAME, MOST_REASON, Entry, EntryState, Event
 from cds_service.web.worklist.asked import choice, day, entry_id, label, line, lines, nothing_here, number, only
-from cds_service.web.worklist.retyped import Retyped, again, unkept
+from cds_service.web.worklist.retyped import Retyped, again, unkept, verdict_words
 from cds_service.web.worklist.shown import call_me, go_on, who
 
 _STATES: Final = tuple(one.value for one in EntryState)
@@ -77,6 +78,13 @@ def _view(services: Services, name: str, door: _Door) -> Callable[[str], Respons
                 message = say("Say who you are first: it is kept with what you do.")
                 return again(services, retyped, message, ask_name=True)
             call_me(person)
+            if not line("screening"):
+                message = say(
+                    "The form does not say which judgement its page showed. Nothing of yours was kept: look at the "
+                    "patient's page first, and do it there."
+                )
+                done = _meanwhile(services, found)
+                return again(services, retyped, message, status=409, meanwhile=done or None)
             door.act(services, found, person)
         except EditedMeanwhileError:
             now = services.store.worklist.entry(found.id) or found
@@ -106,13 +114,13 @@ def _meanwhile(services: Services, entry: Entry) -> list[Event]:
     return done[: max(since, 0)]
 
 
-def _shown() -> int | None:
-    """Return the screening that the form's page showed."""
-    return number("screening", default=0) or None
+def _shown() -> int:
+    """Return the screening that the form's page showed: nobody decides on what they did not see."""
+    return number("screening", least=1)
 
 
 def _decide(services: Services, entry: Entry, person: str) -> None:
-    state, reason = choice("state", _STATES), line("reason", MOST_REASON)
+    state, reason = choice("state", _STATES, words=STATES), line("reason", MOST_REASON)
     criterion = line("criterion", MOST_NAME)
     trial = services.rules.library.trials.get(entry.trial)
     if criterion and (trial is None or criterion not in {one.id for one in trial.criteria}):
@@ -157,12 +165,14 @@ def _assign(services: Services, entry: Entry, person: str) -> None:
 
 def _acknowledge(services: Services, entry: Entry, person: str) -> None:
     services.store.worklist.acknowledge(
-        entry.id, number("version"), screening=number("screening"), who=person, now=services.now(), differs=differs
+        entry.id, number("version"), screening=_shown(), who=person, now=services.now(), differs=differs
     )
 
 
 def _attest(services: Services, entry: Entry, person: str) -> None:
-    criterion, verdict = line("criterion", MOST_NAME, required=True), choice("verdict", ("pass", "fail"))
+    criterion = line("criterion", MOST_NAME, required=True)
+    words = verdict_words(criterion, services.rules.library.trials.get(entry.trial))
+    verdict = choice("verdict", tuple(words), words=words)
     until, reason, today = day("until"), line("reason", MOST_REASON), services.clock()
     if until < today:
         raise RequestError(say("{field}: not a day that has passed.", field=label("until")), field="until")

@@ -13,13 +13,13 @@ from cds_service.evaluation import what_if
 from cds_service.evaluation.outcome import TrialOutcome
 from cds_service.facts.phrase import say
 from cds_service.present.pages.entry_view import EntryView, entry_view
-from cds_service.present.pages.people import at_words, event_rows, person_row
+from cds_service.present.pages.people import at_words, person_row
 from cds_service.present.worklist.rows import fact_name, status_mark, status_words
 from cds_service.screening.worklist.opened import OpenedEntry, open_entry, suppose
 from cds_service.store.worklist import Entry
 from cds_service.web.worklist.asked import entry_id, nothing_here, number, only
 from cds_service.web.worklist.query import LANG
-from cds_service.web.worklist.shown import address, noted, page, reader
+from cds_service.web.worklist.shown import address, events_told, noted, page, reader
 
 IF: Final = "if-"
 _VALUE: Final = 40  # characters of a supposed value
@@ -57,8 +57,9 @@ def add(blueprint: Blueprint, services: Services) -> None:
             view=view,
             fault=fault,
             person=person_row(found.person, spoken),
-            missed=[one.told for one in event_rows([missed] if missed else [], known, spoken)],
-            events=event_rows(services.store.worklist.history(found.id, limit=_LATELY), known, spoken),
+            state_day=services.local(found.state_at).date() if found.state_at else None,
+            missed=[one.told for one in events_told(services, [missed] if missed else [], known)],
+            events=events_told(services, services.store.worklist.history(found.id, limit=_LATELY), known),
             same_rules=opened.same_rules,
         )
 
@@ -92,7 +93,9 @@ def add(blueprint: Blueprint, services: Services) -> None:
             {
                 "as_of": one.as_of,
                 "anchor": one.anchor,
-                "taken": at_words(one.taken, spoken),
+                "since": one.since,
+                "days": one.days,
+                "taken": at_words(services.local(one.taken), spoken),
                 "status": one.status,
                 "mark": status_mark(one.status),
                 "words": status_words(one.status),
@@ -111,7 +114,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
             entry=found,
             back=address("entry", entry=found.id),
             person=person_row(found.person, spoken),
-            events=event_rows(events[:_ROWS], library.trials.get(found.trial), spoken),
+            events=events_told(services, events[:_ROWS], library.trials.get(found.trial)),
             older=events[_ROWS - 1].number if len(events) > _ROWS else None,
             screenings=screenings,
             judged_before=judged[_ROWS - 1].id if len(judged) > _ROWS else None,

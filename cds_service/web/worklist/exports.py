@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Final
 
 from flask import Blueprint, Response, request
@@ -77,11 +76,8 @@ def _form(services: Services, trial: str, wanted: Wanted, fault: str = "") -> Re
 
 
 def _formats(services: Services, trial: str) -> tuple[str, ...]:
-    """Return what can be had: a workbook where its package is installed, FHIR where the rules know the trial."""
-    known = trial in services.rules.library.trials
-    return tuple(
-        one for one in _TYPES if (one != "xlsx" or find_spec("xlsxwriter") is not None) and (one != "fhir" or known)
-    )
+    """Return what can be had: FHIR where the rules know the trial."""
+    return tuple(one for one in _TYPES if one != "fhir" or trial in services.rules.library.trials)
 
 
 def _file(services: Services, trial: str, wanted: Wanted) -> Response:
@@ -107,7 +103,7 @@ def _file(services: Services, trial: str, wanted: Wanted) -> Response:
         entries=" ".join(ids),
     )
     entries = _entries(services, ids)
-    now, library, translate = services.now(), services.rules.library, reader(services).translate
+    now, library, translate = services.local(services.now()), services.rules.library, reader(services).translate
     taken = Export(trial, person, now, services.clock(), why, named, coded(services.store.secret(_CODES)))
     file = io.BytesIO()
     if kind == "csv":
@@ -117,7 +113,8 @@ def _file(services: Services, trial: str, wanted: Wanted) -> Response:
     else:
         write_fhir(file, taken, entries, library.trials[trial])
     content, ending = _TYPES[kind]
-    name = f"worklist-{''.join(char for char in trial if char.isalnum())}-{now.date().isoformat()}.{ending}"
+    holds = "named" if named else "coded"  # seen before the file is opened or sent on
+    name = f"worklist-{''.join(filter(str.isalnum, trial))}-{now.date().isoformat()}-{holds}.{ending}"
     response = Response(file.getvalue(), content_type=content)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

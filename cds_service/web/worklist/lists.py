@@ -24,7 +24,7 @@ from cds_service.store.worklist import MOST_NAME, Counts, EntryPage, EntryState,
 from cds_service.trials.model import Library
 from cds_service.web.worklist import query
 from cds_service.web.worklist.asked import line, only
-from cds_service.web.worklist.shown import address, known_trial, noted, page, reader, title_of
+from cds_service.web.worklist.shown import address, go_on, known_trial, noted, page, reader, title_of
 
 _HEADINGS: Final = {
     "name": say("Patient"),
@@ -35,6 +35,9 @@ _HEADINGS: Final = {
     "updated": say("Updated"),
     "rank": say("Rank"),
 }
+
+
+_SELECTS: Final = ("missing", "assignee")  # fields of the form, besides the name
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def add(blueprint: Blueprint, services: Services) -> None:
             services,
             "trials.html",
             trials=lines,
-            statuses=[{"value": one.value, "words": cohort_words.STATUS[one]} for one in Status],
+            statuses=[{"mark": status_mark(one), "words": cohort_words.STATUS[one]} for one in Status],
+            lapsed={"mark": LAPSED_MARK, "words": words.LAPSED_CHIP},
             any_entries=any(one["total"] for one in lines),
         )
 
@@ -82,12 +86,24 @@ def add(blueprint: Blueprint, services: Services) -> None:
 
     @blueprint.post("/trials/<trial>")
     def find(trial: str) -> Response:
-        """Show the list of those whose name holds a text: as a form, for names have no place in addresses."""
+        """Show the list of those whose name holds a text: as a form, for names have no place in addresses.
+
+        Without a name it is a list as any other, and has an address.
+        """
         only()
         source = MultiDict(parse_qsl(line("query", 2000)))
         if not source.keys() <= query.PARAMETERS:
             raise RequestError(say("{field}: this page does not know it.", field="query"), field="query")
-        return _list(services, trial, source, text=line("text", MOST_NAME))
+        for name in _SELECTS:  # as they were chosen now
+            if name in request.form:
+                source.setlist(name, request.form.getlist(name))
+        text = line("text", MOST_NAME)
+        if text:
+            return _list(services, trial, source, text=text)
+        known_trial(services, trial)
+        wanted = query.read(source, services.store.worklist.counts(trial), services.rules.library)
+        asked = MultiDict(parse_qsl(query.written(wanted))).to_dict(flat=False)
+        return go_on("entries", trial=trial, **asked, _anchor="shown")
 
     @blueprint.get("/trials/<trial>/funnel")
     def funnel(trial: str) -> Response:
@@ -107,6 +123,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
             here="funnel",
             heading=title_of(services, trial),
             run=run,
+            taken=services.local(run.taken).date() if run is not None else None,
             funnels=[shown_funnel(one, translate) for one in funnels],
             keys=[Key(one.value, cohort_words.verdict(one, translate)) for one in cohort_words.VERDICT_ORDER],
             bar_width=BAR_WIDTH,
@@ -121,12 +138,14 @@ def _trials(services: Services) -> list[str]:
 
 
 def _summary(services: Services, name: str) -> dict[str, Any]:
-    counts, known = services.store.worklist.counts(name), services.rules.library.trials.get(name)
+    counts = services.store.worklist.counts(name, today=services.clock())
+    known = services.rules.library.trials.get(name)
     return {
         "id": name,
         "title": title_of(services, name),
         "address": address("entries", trial=name),
-        "numbers": [counts.status.get(one.value, 0) for one in Status],
+        "numbers": [_now(counts, one) for one in Status],
+        "lapsed": counts.lapsed,
         "changed": counts.changed,
         "total": counts.total,
         "exclusions": cohort_words.ENCODED[known.exclusions] if known is not None else say("its rules are gone"),
@@ -173,7 +192,7 @@ def _list(services: Services, trial: str, source: MultiDict[str, str], text: str
         assignee=query.NOBODY if wanted.assignee == "" else wanted.assignee or "",
         changed=Chip(
             "1",
-            words.CHANGED,
+            words.CHANGED_CHIP,
             "",
             counts.changed,
             bool(wanted.changed),
@@ -185,13 +204,18 @@ def _list(services: Services, trial: str, source: MultiDict[str, str], text: str
             LAPSED_MARK,
             counts.lapsed,
             bool(wanted.lapsed),
-            query.written(replace(wanted, lapsed=None if wanted.lapsed else True, page=1)),
+            query.with_lapsed(wanted),
         ),
         query=query.written(replace(wanted, page=1)),
         filtered=bool(query.written(replace(wanted, page=1, sort="rank", descending=False)) or wanted.text),
         before=query.turned_to(wanted, found.page - 1) if found.page > 1 else None,
         after=query.turned_to(wanted, found.page + 1) if found.page < found.pages else None,
     )
+
+
+def _now(counts: Counts, status: str) -> int:
+    """Return how many have a status today: who was a candidate until the results lapsed has none."""
+    return counts.status.get(status, 0) - (counts.lapsed if status == Status.CANDIDATE else 0)
 
 
 def _statuses(wanted: Wanted, counts: Counts) -> list[Chip]:
@@ -202,7 +226,7 @@ def _statuses(wanted: Wanted, counts: Counts) -> list[Chip]:
             one,
             status_words(one),
             status_mark(one),
-            counts.status.get(one, 0),
+            _now(counts, one),
             one in wanted.status,
             query.with_status(wanted, one),
         )

@@ -13,6 +13,7 @@ from cds_service.facts.phrase import say
 from cds_service.store.worklist import MOST_NAME
 from cds_service.web.language import PARAMETER, choose
 from cds_service.web.worklist.asked import choice, entry_id, line, number, only
+from cds_service.web.worklist.audit_words import in_words
 from cds_service.web.worklist.guard import PREFIX
 from cds_service.web.worklist.query import LANG
 from cds_service.web.worklist.shown import BLUEPRINT, address, call_me, go_on, noted, page
@@ -88,6 +89,8 @@ def add(blueprint: Blueprint, services: Services) -> None:
             rows=rows,
             what=WHAT,
             own=_OWN,
+            in_words=in_words,
+            local=services.local,
             older=rows[-1].number if more else None,
             entry=entry,
         )

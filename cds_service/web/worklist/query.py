@@ -48,14 +48,15 @@ def read(source: MultiDict[str, str], counts: Counts, library: Library, text: st
         message = say("{field}: nobody of this name looks after a patient here.", field=label("assignee"))
         raise RequestError(message, field="assignee")
     changed = choice("changed", ("", "1"), source=source)
-    lapsed = choice("lapsed", ("", "1"), source=source)
+    lapsed, status = choice("lapsed", ("", "1"), source=source), choices("status", _STATUSES, source)
     return Wanted(
-        status=choices("status", _STATUSES, source),
+        status=status,
         state=frozenset(map(EntryState, choices("state", _STATES, source))),
         missing=missing,
         assignee=None if not assignee else "" if assignee == NOBODY else assignee,
         changed=True if changed else None,
-        lapsed=True if lapsed else None,
+        # Who was a candidate until the results lapsed is none now: asked for by "lapsed", and shown among all.
+        lapsed=True if lapsed else False if status else None,
         text=text,
         sort=_sort(sort.lstrip("-")),
         descending=sort.startswith("-"),
@@ -94,8 +95,13 @@ def turned_to(wanted: Wanted, page: int) -> str:
 
 
 def with_status(wanted: Wanted, status: str) -> str:
-    """Write the list with a status wanted or, where it is, no longer."""
-    return written(replace(wanted, status=wanted.status ^ {status}, page=1))
+    """Write the list with a status wanted or, where it is, no longer; to have lapsed is none of them."""
+    return written(replace(wanted, status=wanted.status ^ {status}, lapsed=None, page=1))
+
+
+def with_lapsed(wanted: Wanted) -> str:
+    """Write the list of those who were candidates until their results lapsed or, where it is that, of all again."""
+    return written(replace(wanted, status=frozenset(), lapsed=None if wanted.lapsed else True, page=1))
 
 
 def with_state(wanted: Wanted, state: EntryState) -> str:

@@ -10,14 +10,15 @@ from flask import Response, request
 
 from cds_service.bootstrap import Services
 from cds_service.evaluation.outcome import Verdict
+from cds_service.facts.phrase import say
 from cds_service.present.pages import words
-from cds_service.present.pages.people import event_rows, person_row
+from cds_service.present.pages.people import person_row
 from cds_service.present.worklist.rows import criterion_name
 from cds_service.store.worklist import MOST_NOTE, MOST_REASON, Entry, Event
-from cds_service.trials.model import Trial
+from cds_service.trials.model import Kind, Trial
 from cds_service.web.worklist import failures
 from cds_service.web.worklist.asked import label
-from cds_service.web.worklist.shown import address, noted, page, reader, who
+from cds_service.web.worklist.shown import address, events_told, noted, page, reader, who
 
 _LONG: Final = frozenset({"text", "reason"})
 
@@ -93,7 +94,7 @@ def again(
         to=address(form.view, entry=entry.id),
         back=address("entry", entry=entry.id),
         ask_name=ask_name,
-        meanwhile=None if meanwhile is None else event_rows(meanwhile, trial, reader(services)),
+        meanwhile=None if meanwhile is None else events_told(services, meanwhile, trial),
     )
 
 
@@ -111,10 +112,20 @@ def unkept(services: Services, view: str, names: tuple[str, ...], entry: str) ->
     return failures.unavailable(services, fields=_fields(named), version=version, to=to)
 
 
+def verdict_words(criterion: str, trial: Trial | None) -> dict[str, str]:
+    """Return what a person may attest of a criterion, in the words of the form."""
+    known = next((one for one in trial.criteria if one.id == criterion), None) if trial else None
+    if known is not None and known.kind is Kind.EXCLUSION:
+        told = say("does not apply"), say("applies, and rules out")
+    else:
+        told = say("met"), say("not met")
+    return dict(zip((Verdict.PASS.value, Verdict.FAIL.value), told, strict=True))
+
+
 def _fields(names: Sequence[str], trial: Trial | None = None) -> list[Field]:
     choices: dict[str, list[tuple[str, str]]] = {
         "state": [*words.STATES.items()],
-        "verdict": [(one.value, words.VERDICT[one]) for one in (Verdict.PASS, Verdict.FAIL)],
+        "verdict": [*verdict_words(request.form.get("criterion", ""), trial).items()],
         "criterion": [
             ("", "–"),
             *((one.id, criterion_name(one.id, trial)) for one in (trial.criteria if trial else ())),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Response, redirect, render_template, request, session, url_for
@@ -9,8 +11,10 @@ from flask.sessions import NullSession
 
 from cds_service.bootstrap import Services
 from cds_service.errors import RequestError
+from cds_service.facts.phrase import say
+from cds_service.present.pages.people import EventRow, event_rows
 from cds_service.present.speaker import Speaker, speaker
-from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON
+from cds_service.store.worklist import MOST_NAME, MOST_NOTE, MOST_REASON, Event
 from cds_service.trials.model import Trial
 from cds_service.web.language import language_of, say_language
 from cds_service.web.worklist.asked import TOKEN
@@ -66,6 +70,7 @@ def page(services: Services, template: str, *, status: int = 200, trial: str = "
         "other_language": "en" if spoken.language == "zh" else "zh",
         "who": who(),
         "static": static,
+        "zone": services.settings.time_zone,
         "trial": trial,
         "most_name": MOST_NAME,
         "most_reason": MOST_REASON,
@@ -111,8 +116,13 @@ def known_trial(services: Services, trial: str) -> Trial | None:
     """
     found = services.rules.library.trials.get(trial)
     if found is None and trial not in services.store.worklist.trials():
-        raise RequestError("There is no list of such a trial.", field="trial", status=404)
+        raise RequestError(say("There is no list of such a trial."), field="trial", status=404)
     return found
+
+
+def events_told(services: Services, events: Iterable[Event], trial: Trial | None) -> list[EventRow]:
+    """Write what happened to an entry, at the times of the hospital's clocks."""
+    return event_rows((replace(one, at=services.local(one.at)) for one in events), trial, reader(services))
 
 
 def noted(services: Services, what: str, *, entry_id: str | None = None, trial: str = "", **detail: str | int) -> None:
