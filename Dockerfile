@@ -4,7 +4,8 @@
 # without privileges, with the settings and keys mounted, and a volume of user 10001 for the store:
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8000:8000 \
 #     -v ./cds:/etc/cds:ro -e CDS_CONFIG=/etc/cds/service.toml \
-#     -v cds-store:/var/lib/cds -e CDS_STORE=sqlite:////var/lib/cds/store.db cds-service
+#     -v cds-store:/var/lib/cds -e CDS_STORE=sqlite:////var/lib/cds/store.db -e CDS_TIME_ZONE=Asia/Shanghai cds-service
+# The zone is the hospital's: without it today is that of UTC, and what a morning in China brought is of tomorrow.
 #
 # The base is pinned by tag: an image digest differs for each registry mirror. Before a release put the digest that your
 # registry reports behind the tag (python:3.11-slim-bookworm@sha256:...), in both stages.

@@ -89,9 +89,19 @@ class EditedMeanwhileError(RequestError):
 
 
 class GatherError(CdsServiceError):
-    """The chart could not be read at all: the hook answers 412."""
+    """The chart could not be read at all: the hook answers 412.
+
+    Args:
+        message: what could not be read and why; never an address or an id.
+        field: where in the call, when one field of it is to blame; "" when none is.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        """Keep the field beside the message."""
+        super().__init__(message)
+        self.field = field
 
 
 class AuthError(CdsServiceError):

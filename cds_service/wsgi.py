@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask
 
 from cds_service.bootstrap import build
@@ -25,6 +27,7 @@ def application() -> Flask:
         )
     start_logging()
     services = build(settings)
+    logging.getLogger("cds_service").info("%s", services.day_told())
     services.held.follow(settings.rules_seconds)
     return create_app(services)
 

@@ -109,7 +109,7 @@ def _sort_in(
     kind, found = str(resource["resourceType"]), Found(resource, full_url)
     if kind == "OperationOutcome":
         return "", say("the answer reports an error") if outcome_error(resource) else ""
-    if kind == "Medication":
+    if kind in ("Medication", "Substance"):  # a Substance is what a Medication may be made of
         drugs.append(found)
         return "", ""
     if kind not in RESOURCE_TYPES:

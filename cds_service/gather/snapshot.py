@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from cds_service.facts.elements import list_of
 from cds_service.facts.phrase import Phrase
 from cds_service.facts.record import Completeness, Read, Record, Source
-from cds_service.facts.treatments import drug_reference
+from cds_service.facts.treatments import drug_reference, ingredient_references
 from cds_service.facts.unread import is_read
 
 FORMAT: Final = 1
-_DRUG: Final = frozenset({"code", "ingredient"})
+_DRUG: Final = frozenset({"code", "ingredient", "contained"})
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,33 @@ def _kept(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     named = {"resourceType"} if kind == "Patient" else {"resourceType", "extension"}
     kept = {name: value for name, value in body.items() if name in named or is_read(kind, name)}
     if isinstance(kept.get("contained"), list):
-        kept["contained"] = [_without_narrative(one) for one in kept["contained"]]
+        kept["contained"] = [_without_narrative(kind, one) for one in kept["contained"]]
     return kept
 
 
-def _without_narrative(contained: object) -> object:
+def _without_narrative(kind: str, contained: object) -> object:
+    """Return what is read of a contained resource: a panel's member, or a drug and what it is made of."""
     if not isinstance(contained, Mapping):
         return contained
-    return {name: value for name, value in contained.items() if name in _DRUG | {"id", "resourceType"}}
+    named = {"id", "resourceType"} | ({"subject"} if kind == "Observation" else _DRUG)
+    members = kind == contained.get("resourceType") == "Observation"
+    return {name: value for name, value in contained.items() if name in named or (members and is_read(kind, name))}
 
 
 def _drugs(record: Record) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield the Medications that the patient's resources point to, by what they are cited by."""
-    cited = {drug_reference(source.body) for found in record.resources.values() for source in found}
+    every = [source.body for found in record.resources.values() for source in found]
+    cited = {drug_reference(body) for body in every}
+    cited |= {one for name in cited for one in ingredient_references(record.medications.get(name, {}))}
+    inside = [item for body in every for item in list_of(body.get("contained")) if isinstance(item, Mapping)]
+    cited |= {one for item in inside for one in ingredient_references(item)}
     for reference in sorted(cited):
         body = record.medications.get(reference)
         if body is not None:
-            yield reference, {name: value for name, value in body.items() if name in _DRUG}
+            kept = {name: value for name, value in body.items() if name in _DRUG}
+            if "contained" in kept:
+                kept["contained"] = [_without_narrative("Medication", one) for one in list_of(kept["contained"])]
+            yield reference, kept
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ class Memory:
                 )
         except UnavailableError:
             self.down = True
-            log.warning("%d cards could not be remembered: they are sent without asking for feedback", len(asking))
+            log.warning("cards could not be remembered (%d): they are sent without asking for feedback", len(asking))
             return [
                 {name: value for name, value in card.items() if card not in asking or name not in _ASKING}
                 for card in cards

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from cds_service.evaluation.attested import Attestation
 from cds_service.evaluation.outcome import PatientOutcome
@@ -15,19 +15,18 @@ from cds_service.gather.plan import Plan
 from cds_service.trials.model import Library
 
 
+class Asked(TypedDict, total=False):
+    """What a judgement may be asked for besides the day: see :func:`cds_service.evaluation.judge.judge`."""
+
+    anchor: date | None
+    trials: Sequence[str] | None
+    attested: Sequence[Attestation]
+
+
 class Judge(Protocol):
     """Judges a record: :func:`cds_service.evaluation.judge.judge`."""
 
-    def __call__(
-        self,
-        record: Record,
-        library: Library,
-        *,
-        as_of: date,
-        anchor: date | None = None,
-        trials: Sequence[str] | None = None,
-        attested: Sequence[Attestation] = (),
-    ) -> PatientOutcome:
+    def __call__(self, record: Record, library: Library, *, as_of: date, **asked: Unpack[Asked]) -> PatientOutcome:
         """Return what the rules say of the record."""
 
 

@@ -275,11 +275,15 @@ def _keep(
     if found is not None:
         return found, _Kept.KNOWN
     for one in _alike(connection, entry, chart, new, moment):
-        if says_the_same(one.result, new.result):
-            if one.as_of >= new.as_of:
-                return one.id, _Kept.KNOWN
-            _confirm(connection, one, new, moment)
-            return one.id, _Kept.CONFIRMED
+        if not says_the_same(one.result, new.result):
+            continue
+        if one.as_of >= new.as_of:
+            return one.id, _Kept.KNOWN
+        # What stood before another is past; and a day that had not come when it was judged for ends no row of several.
+        if one.id < entry.latest or one.as_of != one.day:
+            break
+        _confirm(connection, one, new, moment)
+        return one.id, _Kept.CONFIRMED
     people.keep_chart(connection, entry.patient, chart)
     brief = brief_of(new.result)
     row = {
@@ -307,12 +311,12 @@ def _alike(
 ) -> list[Row[tuple[Any, ...]]]:
     """Return screenings that may be the same as a new one: of the same rules, chart, anchor and attestations.
 
-    Those for whose days it is; and those for days before that stand, or came since and do not stand: what stood before
-    another is past. A day that had not come when it was judged for is no first or last of several.
+    Those for whose days it is come first, then those for days before, the nearest first: a row that grew over the days
+    of another would count them twice. For a day that has not come there are none of days before.
     """
     anchor, day = screenings.c.anchor, new.as_of
     of_its_days = (func.coalesce(screenings.c.since, screenings.c.as_of) <= day) & (screenings.c.as_of >= day)
-    before = (screenings.c.as_of < day) & (screenings.c.as_of == screenings.c.day) & (screenings.c.id >= entry.latest)
+    before = screenings.c.as_of < day
     query = (
         select(screenings, results.c.result)
         .join_from(screenings, results)
@@ -324,7 +328,7 @@ def _alike(
             anchor.is_(None) if new.anchor is None else anchor == new.anchor,
             (of_its_days | before) if day <= moment["day"] else of_its_days,
         )
-        .order_by(screenings.c.id.desc())
+        .order_by(screenings.c.as_of.desc(), screenings.c.id.desc())
     )
     return list(connection.execute(query))
 

@@ -21,7 +21,7 @@ def score_run(run: Path, synth: Path) -> Tally:
         synth: holds ``truth/truth.lines``.
 
     Raises:
-        RequestError: one of the files is not there or no such file, or the run is of another day or trial.
+        RequestError: one of the files is not there or no such file, or the run is of another day, trial or population.
     """
     manifest = _manifest(run)
     lines = _lines(synth / TRUTH, "SYNTH_DIR")
@@ -32,6 +32,10 @@ def score_run(run: Path, synth: Path) -> Tally:
         raise RequestError("RUN_DIR: the run is of another day; use the as_of of the truth file.", field="RUN_DIR")
     if all(one.get("trial") != TRIAL for one in manifest.get("trials", ())):
         raise RequestError(f"RUN_DIR: the run does not judge {TRIAL}.", field="RUN_DIR")
+    if _of_another(manifest, synth):
+        raise RequestError(
+            "RUN_DIR: the run read another population: files of the same name differ in size.", field="RUN_DIR"
+        )
     truth = {line["patient"]: Known.of(line) for line in lines}
     tally = Tally()
     for line in _lines(run / "results.jsonl", "RUN_DIR"):
@@ -54,6 +58,17 @@ def _manifest(run: Path) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
+def _of_another(manifest: dict[str, Any], synth: Path) -> bool:
+    """Say whether a run read files that are called like the population's and are not they.
+
+    Every seed has patients of the same ids, so that the results would not tell. A run of a server names no files.
+    """
+    source = manifest.get("source")
+    files = source.get("files", ()) if isinstance(source, dict) else ()
+    sizes = [(synth / str(one.get("file", "")), one.get("bytes")) for one in files]
+    return any(path.is_file() and path.stat().st_size != size for path, size in sizes)
+
+
 def _lines(path: Path, field: str) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as file:
@@ -63,11 +78,6 @@ def _lines(path: Path, field: str) -> Iterator[dict[str, Any]]:
         raise RequestError(f"{field}: there is no {path.name}.", field=field) from None
     except (OSError, ValueError):
         raise RequestError(f"{field}: {path.name} cannot be read.", field=field) from None
-
-
-def share(part: int, of: int) -> str:
-    """Return a percentage for people; a dash of nothing."""
-    return f"{100 * part / of:.1f} %" if of else "-"
 
 
 def candidates(tally: Tally) -> dict[str, int]:
@@ -96,44 +106,3 @@ def to_mapping(tally: Tally) -> dict[str, Any]:
         "criteria": {name: vars(one) for name, one in tally.criteria.items()},
         "faults": [{"patient": patient, "what": what} for patient, what in tally.faults],
     }
-
-
-def to_text(tally: Tally) -> str:
-    """Return the tables for people."""
-    rows: list[tuple[str, ...]] = [("criterion", "right", "contradicting", "open", "unknown", "intact", "exact")]
-    for name, one in tally.criteria.items():
-        counts = (one.right, one.contradicting, one.open, one.unknown, one.intact)
-        rows.append((name, *map(str, counts), share(one.exact, one.intact)))
-    statuses: list[tuple[str, ...]] = [("true status", *STATUSES)]
-    statuses += [(truth, *(str(tally.statuses[truth, given]) for given in STATUSES)) for truth in STATUSES]
-    found = candidates(tally)
-    decided = sum(one.right + one.contradicting for one in tally.criteria.values())
-    unknown = sum(one.unknown - one.undecided_truth for one in tally.criteria.values())
-    lines = [
-        f"{TRIAL}: {tally.patients} patients; exclusion criteria not encoded",
-        "",
-        *_aligned(rows),
-        "",
-        "open: decided where the contract leaves the full facts open; intact: nothing that it rests on was left out.",
-        "",
-        *_aligned(statuses),
-        "",
-        f"nothing left out: {tally.whole} patients, true gate and status {share(tally.whole_right, tally.whole)}",
-        f"candidates: {found['true']} in truth, found {share(found['found'], found['true'])}, "
-        f"asked for data {share(found['asked'], found['true'])}; "
-        f"false alarms {found['false']} of {found['called']} ({share(found['false'], found['called'])})",
-        f"unknown, of the criteria that the full facts decide: {share(unknown, decided + unknown)}",
-        "",
-        *(f"WRONG {patient}: {what}" for patient, what in tally.faults),
-        f"{tally.wrong} wrong" if tally.wrong else "nothing wrong",
-    ]
-    return "\n".join(lines)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        first, *rest = (
-            text.ljust(w) if at == 0 else text.rjust(w) for at, (text, w) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join((first, *rest))

@@ -195,7 +195,7 @@ def test_a_server_that_crashes_while_it_is_used(
     def write() -> None:
         while not ended.is_set():
             try:
-                store.worklist.note(entry.id, text="canary", who="Li", now=NOW)
+                store.worklist.note(entry.id, text=f"canary {acknowledged[0]}", who="Li", now=NOW)
                 acknowledged[0] += 1
             except UnavailableError:
                 ended.wait(0.05)

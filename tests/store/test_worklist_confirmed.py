@@ -182,3 +182,9 @@ def test_what_is_judged_again_is_of_the_day_that_stands(store: Store) -> None:
     on_page = {"who": "Li", "now": NOW, "shown": now.latest.id, "differs": differs}
     withdrawn = store.worklist.withdraw(entry.id, 2, "life-expectancy", gate="screening", again=back, **on_page)
     assert (withdrawn.latest.id, days(store, withdrawn)) == (entry.latest.id, [(1, 1, 1), (0, 1, 2)])
+
+
+def test_a_row_does_not_grow_over_the_day_of_another(store: Store) -> None:
+    come(store, -1)
+    come(store, -2, today=DAY)  # an older run, taken later
+    assert days(store, come(store, 0)) == [(-2, -2, 1), (-1, 0, 2)]

@@ -68,22 +68,23 @@ class Expected:
     seen: Row | None = None
     changed: bool = False
     attested: bool = False
+    noted: str = ""  # what the last thing done is, when it is a note
 
     @property
     def touched(self) -> bool:
         return set(self.told) > {"screened"}
 
     def kept(self, day: int, content: str, attested: str) -> Row:
-        """Keep a judgement: as what is there of the day, as one more day of what stands or came since, or as new."""
+        """Keep a judgement: as what is there of the day, as one more day of the nearest, or as new."""
         alike = [one for one in self.rows if (one.content, one.attested) == (content, attested)]
         of_the_day = [one for one in alike if one.since <= day <= one.until]
         stands = self.rows.index(self.latest) if self.latest else 0
-        before = [one for one in alike if one.until < day and self.rows.index(one) >= stands]
         if of_the_day:
             return of_the_day[-1]
-        if before:
-            before[-1].until, before[-1].days = day, before[-1].days + 1
-            return before[-1]
+        nearest = max((one for one in alike if one.until < day), key=lambda one: one.until, default=None)
+        if nearest is not None and self.rows.index(nearest) >= stands:
+            nearest.until, nearest.days = day, nearest.days + 1
+            return nearest
         self.rows.append(Row(content, attested, day, day))
         return self.rows[-1]
 
@@ -153,7 +154,9 @@ def edit(store: Store, expected: dict[Any, Expected], operation: tuple[Any, ...]
     assert one.latest is not None
     if shown.content != one.latest.content:
         one.seen, one.changed = shown, True
-    one.told.append(PAST[what])
+    if what != "note" or one.noted != state.value:  # pressed twice, a note is one
+        one.told.append(PAST[what])
+    one.noted = state.value if what == "note" else ""
 
 
 @settings(max_examples=max(20, settings.default.max_examples // 4))  # of up to 25 operations each

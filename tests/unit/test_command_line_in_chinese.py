@@ -72,6 +72,7 @@ KEPT = {
         "http",
         "local",
     ),
+    *("request", "court", "error", "other"),
     *("API", "ES", "RS", "P-", "gz", "BASE", "URL", "INTEGER", "RANGE", "FLOAT", "TEXT"),
 }
 

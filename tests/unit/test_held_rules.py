@@ -43,6 +43,18 @@ def test_what_did_not_change_is_not_read_again(held, monkeypatch):
     assert not held.refused
 
 
+def test_the_log_counts_complaints_in_english(held, folder, caplog):
+    for broken, told in (
+        ("revision: one", "serve: 1 complaint\n"),
+        ("revision: two\n  fase: 3", "serve: 2 complaints\n"),
+    ):
+        caplog.clear()
+        edit(folder / "trials" / TRIAL / "trial.yaml", "revision: 1", broken)
+        held.look()
+        assert told in caplog.text
+        edit(folder / "trials" / TRIAL / "trial.yaml", broken, "revision: 1")
+
+
 def test_good_rules_are_taken_whole(held, folder, caplog):
     """Reading and judging never part: what is asked of the EHR changes with what it is judged by."""
     first, file = held.rules, folder / "trials" / TRIAL / "trial.yaml"
@@ -220,7 +232,7 @@ def test_a_slip_in_a_case_is_a_complaint_that_names_the_case(held, folder, caplo
     held.look()
     assert held.refused
     assert "cannot be read" not in caplog.text
-    assert re.search(rf"tests\.yaml:{line - 1}: the case fails: ", caplog.text), caplog.text
+    assert re.search(rf"tests\.yaml:{line}: cases\[\d+\]\.given\.", caplog.text), caplog.text
 
 
 def test_readiness_tells_that_newer_rules_were_not_taken(held, folder):

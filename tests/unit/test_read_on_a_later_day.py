@@ -26,9 +26,9 @@ from cds_service.present.speaking import leaning_fail
 from cds_service.present.summary import candidate_summary
 from cds_service.present.worklist.export_bundle import write_fhir
 from cds_service.present.worklist.export_table import Export, write_csv
-from cds_service.present.worklist.rows import ListRow, row
+from cds_service.present.worklist.rows import ListRow, row, to_confirm
 from cds_service.screening.worklist.changes import changes
-from cds_service.store.screenings import _doubts
+from cds_service.store.result import brief_of, doubts
 
 DAY = date(2026, 3, 1)
 LAST = date(2026, 3, 12)  # the first result of the example candidate that lapses
@@ -65,7 +65,7 @@ def listed(patient: PatientOutcome, **more: Any) -> SimpleNamespace:
         missing=tuple(one.fact for one in outcome.decisive),
         lapses=lapses,
         rules_digest=outcome.trial.digest,
-        result=patient.to_json()["results"][0],
+        brief=brief_of(patient.to_json()["results"][0]),
     )
     person = SimpleNamespace(names=("Chen",), birth_date="1979-11-02", gender="female", reference="Patient/1")
     fields = {
@@ -267,7 +267,7 @@ def test_what_was_attested_against_the_record_stays_a_doubt() -> None:
     assert "the record leans against" in page.spoken.rest
     assert [one.id for one in page.rows if one.against] == [name]
     assert [one.id for one in page.confirm if one.against] == [name]
-    assert _doubts(patient.to_json()["results"][0]) == 1
+    assert doubts(brief_of(patient.to_json()["results"][0])) == 1
     reasons = line(listed(patient), DAY).reasons
     assert f"{short}, attested (the record leans against it)" in reasons
     still = line(listed(doubted), DAY).reasons
@@ -278,7 +278,20 @@ def test_an_attestation_with_the_record_is_no_doubt() -> None:
     patient = judged("candidate", said("no-prior-treatment"))
     assert not patient.trials[0].of("no-prior-treatment").against
     assert leaning_fail(patient.trials[0]) == []
-    assert _doubts(patient.to_json()["results"][0]) == 0
+    assert doubts(brief_of(patient.to_json()["results"][0])) == 0
+
+
+def test_a_result_from_before_the_mark_is_read_and_doubts_what_it_can_tell() -> None:
+    """Whether the record leaned against what was attested is not in it; what still leans is."""
+    bone = record_of(treatments=[{"procedure": "radiotherapy", "site": "bone", "date": -10}])
+    open_one, settled = (whole(bone, *given) for given in ((), (said("no-prior-treatment"),)))
+    for patient, expected in ((open_one, 1), (settled, 0)):
+        result = patient.to_json()["results"][0]
+        for criterion in result["criteria"]:
+            del criterion["notes"]
+        assert doubts(brief_of(result)) == expected
+        leans = [one for one in to_confirm(brief_of(result), patient.trials[0].trial) if "leans against" in one]
+        assert len(leans) == expected
 
 
 def test_an_attestation_is_a_change() -> None:

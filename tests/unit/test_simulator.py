@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from door_fakes import AS_OF, services
+from english_left import english_left
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,8 +84,23 @@ def test_setup_says_the_day_and_the_stories(client):
         assert story["text"]
         assert story["expected"] in ("candidate", "needs-data", "not-now", "excluded")
         assert story["asOf"] == "2026-03-01"
+        assert story["title"] == story["name"]
     named = create_app(services()[0], simulator_fhir="http://127.0.0.1:8090/fhir").test_client()
     assert named.get("/simulator/setup").get_json()["fhirServer"] == "http://127.0.0.1:8090/fhir"
+
+
+def test_the_stories_are_told_in_chinese_too(client):
+    english, answer = client.get("/simulator/setup"), client.get("/simulator/setup", headers={"Accept-Language": "zh"})
+    assert (english.headers["Content-Language"], answer.headers["Content-Language"]) == ("en", "zh-Hans")
+    told = answer.get_json()["stories"]
+    for one, other in zip(english.get_json()["stories"], told, strict=True):
+        for name in ("name", "asOf", "expected"):
+            assert one[name] == other[name]
+        assert sorted(re.findall("[0-9]+", one["text"])) == sorted(re.findall("[0-9]+", other["text"]))
+        for name in ("title", "text", "status"):
+            assert re.search(r"[\u4e00-\u9fff]", other[name])
+            assert english_left(other[name], ("AST", "PD", "ATC")) == []
+    assert len({one["title"] for one in told}) == len(told)
 
 
 def test_only_stories_are_given_out(client):

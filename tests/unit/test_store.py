@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -401,7 +402,7 @@ items = st.builds(
 )
 
 
-@given(st.lists(items, max_size=12), st.data())
+@given(st.lists(items, max_size=12, unique_by=lambda one: (one.card, one.outcome, one.at)), st.data())
 def test_telling_twice_is_telling_once(told: list[CardFeedback], data: st.DataObject) -> None:
     def after(calls: list[list[CardFeedback]]) -> tuple[int, object, object]:
         store = open_store("sqlite://")
@@ -413,11 +414,26 @@ def test_telling_twice_is_telling_once(told: list[CardFeedback], data: st.DataOb
     repeated = data.draw(st.permutations(told + told)) if told else []
     at = data.draw(st.integers(0, len(repeated)))
     first, second = after([told]), after([list(repeated[:at]), list(repeated[at:])])
-    assert first[0] == len({(one.card, one.outcome, one.at) for one in told}) == second[0]
+    assert first[0] == len(told) == second[0]
     # Two outcomes of one card at the same instant have no order but that of arrival.
-    instants = [(one.card, one.at) for one in {(o.card, o.outcome, o.at): o for o in told}.values()]
+    instants = [(one.card, one.at) for one in told]
     if len(set(instants)) == len(instants):
         assert first[1:] == second[1:]
+
+
+def test_a_correction_takes_the_place_of_what_was_told() -> None:
+    store = open_store("sqlite://")
+    store.remember("t", [card()])
+    first = CardFeedback(card().uuid, Answer.OVERRIDDEN, NOW, NOW, "other", "wrong patient")
+    right = replace(first, reason="declined", comment="", received=NOW + timedelta(minutes=1))
+    assert [store.add_feedback("t", [one]) for one in (first, first, right, right)] == [1, 0, 1, 0]
+    (override,) = store.overrides()
+    assert (override.reason, override.received) == ("declined", NOW)
+    assert [(one.overridden, one.commented) for one in store.counts()] == [({"declined": 1}, 1)]
+    # What was taken back stays so.
+    store.revoke(card().patient, card().trial, NOW)
+    assert store.add_feedback("t", [replace(first, received=NOW + timedelta(hours=1))]) == 1
+    assert store.overrides() == []
 
 
 def test_counts_add_up() -> None:
