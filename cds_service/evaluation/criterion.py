@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from cds_service.evaluation.explanation import explain
 from cds_service.evaluation.outcome import CriterionOutcome, Verdict
 from cds_service.facts.chart import Chart
+from cds_service.facts.dates import When
 from cds_service.facts.fact import Evidence, Fact, Missing, Reason
 from cds_service.facts.phrase import words_of_rules
 from cds_service.logic.completions import Decision, decide, settles
@@ -17,9 +20,10 @@ from cds_service.trials.model import Criterion, Kind
 
 def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
     """Judge one criterion; an exclusion that is true is a fail."""
-    facts = {name: chart.fact(need) for name, need in criterion.needs.items()}
+    facts: Mapping[str, Fact] = {name: chart.fact(need) for name, need in criterion.needs.items()}
     decision = decide(criterion.logic, {name: fact.value for name, fact in facts.items()})
     state = as_required(criterion, decision.state)
+    facts = _with_birthdays(criterion, facts, state, chart)
     reasons = reasons_of(criterion, facts, decision)
     leaning = _leaning(criterion, facts) if state is State.UNKNOWN else None
     alternatives = _alternatives(criterion, facts, decision, reasons)
@@ -36,6 +40,22 @@ def judge_criterion(criterion: Criterion, chart: Chart) -> CriterionOutcome:
         message=explain(criterion, state, reasons, leaning, facts, chart, alternatives),
         alternatives=alternatives,
     )
+
+
+def _with_birthdays(criterion: Criterion, facts: Mapping[str, Fact], state: State, chart: Chart) -> Mapping[str, Fact]:
+    """Keep the last day of an age where the next one turns the verdict, and look again at a fail on the day after."""
+    found = dict(facts)
+    for name, fact in facts.items():
+        if chart.definitions[fact.name].kind != "age" or fact.until is None:
+            continue
+        birthday = fact.until + timedelta(days=1)
+        ages = chart.person.ages(When.on(birthday))
+        older = {one: Value.fixed(ages) if one == name and ages else facts[one].value for one in facts}
+        then = as_required(criterion, decide(criterion.logic, older).state)
+        lasts = state > State.UNKNOWN >= then
+        turns = state < State.UNKNOWN <= then
+        found[name] = replace(fact, until=fact.until if lasts else None, look_again=birthday if turns else None)
+    return found
 
 
 def _label(fact: Fact, chart: Chart) -> str:

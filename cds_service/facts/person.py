@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -94,7 +94,7 @@ def _deceased(flag: object, day: object, as_of: date) -> Truth:
 
 
 def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
-    """Return the age in completed years on the day; later it only grows."""
+    """Return the age in completed years on the day; later it only grows, next on the birthday."""
     person = chart.person
     today = person.ages(When.on(chart.moment.as_of))
     if today is None or person.birth is None:
@@ -108,11 +108,34 @@ def age(chart: Chart, definition: FactDefinition, need: Need) -> Fact:
         later=Numbers((Interval(low=youngest),)),
         evidence=(evidence,),
         says=_years(today),
+        until=_last_day_of(person, chart.moment.as_of),
     )
     if len(today.intervals) == 1:
         return fact
     missing = (Missing(definition.name, Reason.IMPRECISE_DATE),)
-    return Fact(definition.name, Value(today, fact.value.later), today, missing, (evidence,), says=_years(today))
+    return Fact(
+        definition.name,
+        Value(today, fact.value.later),
+        today,
+        missing,
+        (evidence,),
+        says=_years(today),
+        until=fact.until,
+    )
+
+
+def _last_day_of(person: Person, day: date) -> date | None:
+    """Return the last day in a row on which the possible ages are those of a day; None near the calendar's end."""
+    if day.year >= date.max.year - 1:
+        return None
+    today, last = person.ages(When.on(day)), day
+    step = 256  # days; no age lasts two such steps, and halves of it find the end
+    while step:
+        if person.ages(When.on(last + timedelta(days=step))) == today:
+            last += timedelta(days=step)
+        else:
+            step //= 2
+    return last
 
 
 def _years(ages: Numbers) -> str:

@@ -67,7 +67,9 @@ def listed(patient: PatientOutcome, **more: Any) -> SimpleNamespace:
         rules_digest=outcome.trial.digest,
         brief=brief_of(patient.to_json()["results"][0]),
     )
-    person = SimpleNamespace(names=("Chen",), birth_date="1979-11-02", gender="female", reference="Patient/1")
+    person = SimpleNamespace(
+        names=("Chen",), birth_date="1979-11-02", gender="female", reference="Patient/1", number="1"
+    )
     fields = {
         "id": "a" * 32,
         "patient": "b" * 32,

@@ -114,7 +114,7 @@ def test_the_criterion_of_not_suitable_is_shown_and_goes_with_another_state(clin
     short = next(one.short for one in rules().library.trials[TRIAL].criteria if one.id == "ecog")
     shown = clinic.get(page)
     assert f"because of: {short}" in shown
-    assert 'name="reason" value="tired all day"' in shown
+    assert "tired all day" in shown
     clinic.decide(entry, state="reviewing", criterion="ecog", reason="better now")
     found = clinic.services.store.worklist.entry(entry)
     assert found is not None
