@@ -1,9 +1,9 @@
 """Verified mode as callers see it: who is let in, what a refusal shows, what stays open, what stops the start."""
 
 import json
-import re
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
