@@ -36,6 +36,6 @@ def test_growth_tells_seconds_and_memory(tmp_path):
     (told,) = whole_runs([30], tmp_path)
     assert told["patients"] == 30
     assert 0.2 < told["seconds"] < 60
-    assert 40 < told["parent_mb"] < 500
+    assert 40 < told["parent_mb"] < 4000  # here the parent is the process of many tests
     assert [one["patients"] for one in over_facts([10, 300])] == [10, 300]
     assert exponent([1, 10, 100], [2.0, 20.0, 200.0]) == pytest.approx(1)

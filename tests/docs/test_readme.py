@@ -100,8 +100,13 @@ def test_full_prefetch_gets_a_card(port: int) -> None:
     assert "exclusion criteria not encoded" in card["detail"]
 
 
-def test_no_prefetch_and_no_server_is_told(port: int) -> None:
-    found = answer(CURLS[2], port)
+def test_no_prefetch_and_no_server_is_told(port: int, tmp_path: Path) -> None:
+    (named,) = re.findall(r"--data @(\S+)", CURLS[2])
+    with socket.socket() as nobody:  # bound and deaf: on 8090 a demo of another test may answer
+        nobody.bind(("127.0.0.1", 0))
+        body = tmp_path / "hook.json"
+        body.write_text((ROOT / named).read_text("utf-8").replace(":8090/", f":{nobody.getsockname()[1]}/"), "utf-8")
+        found = answer(CURLS[2].replace(named, str(body)), port)
     assert found["resourceType"] == "OperationOutcome"
 
 
