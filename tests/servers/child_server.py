@@ -2,6 +2,7 @@
 
 import select
 import subprocess
+from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 from cds_service.errors import ConfigError
@@ -9,7 +10,7 @@ from cds_service.errors import ConfigError
 _STOP_SECONDS = 10.0
 
 
-class ChildServer:
+class ChildServer(ABC):
     """A FHIR R4 server on a free loopback port, empty at the start and gone at the end.
 
     Use it as a context manager, or call `start` and `stop`. It asks for no token.
@@ -25,13 +26,13 @@ class ChildServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._base_url = ""
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Return what runs it.
 
         Raises:
             ConfigError: it is not installed.
         """
-        raise NotImplementedError
 
     @property
     def base_url(self) -> str:
